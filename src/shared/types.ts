@@ -1,0 +1,431 @@
+/**
+ * The glossary: every JSON-safe type that crosses a boundary (workflow to activity, history, results files, queries).
+ * One term, one meaning.
+ *
+ * - **Run**: one analysis of one source, named by time (`20251126_025312`).
+ * - **Page**: up to 1,000 pictures of the source, listed together and written once as `images/000000.json`.
+ * - **Batch**: the pictures of one child workflow, cut from one page.
+ * - **Image**: one picture, with its identity.
+ * - **Prompt**: one question.
+ * - **Answer**: what the model said to one prompt about one image, or why it said nothing.
+ * - **Try**: one request that the API answered or that timed out at our side. A request lost to a killed worker is none.
+ */
+
+/** How finely the model looks at a picture. */
+export type Detail = 'low' | 'high' | 'auto';
+
+/** How a picture travels to the model. */
+export type Route = 'url' | 'base64';
+
+/** One question, asked of every picture. */
+export interface Prompt {
+  /** Short, stable name: lower-case letters, digits and dashes, at most 64 characters. */
+  id: string;
+  /** The name people know, at most 100 characters. */
+  name: string;
+  text: string;
+}
+
+/** The questions of a run and the instructions that all of them share. */
+export interface PromptSet {
+  instructions: string;
+  prompts: Prompt[];
+}
+
+/** Requests and tokens that may be sent to the model in a minute. */
+export interface Limits {
+  requestsPerMinute: number;
+  tokensPerMinute: number;
+}
+
+/**
+ * Whose limits and money a call uses. Together the name of one model queue.
+ * Never holds the key, which may be changed while a blocked run waits.
+ */
+export interface Account {
+  label: string;
+  provider: 'openai';
+  /** Host (and port) of the API, or `simulator`. */
+  endpoint: string;
+  /** A simulated account's answers are never mixed with real ones. */
+  simulated: boolean;
+}
+
+/** Input of the workflow `analyzeImages`: what a person gives. Only `source` is required. */
+export interface RunInput {
+  /** `gs://bucket/prefix/`, or the absolute path of a folder. */
+  source: string;
+  /** Name of the run; by default its start in UTC, `20251126_025312`. */
+  name?: string;
+  /** Questions in place of the worker's own `prompts.yaml`. */
+  prompts?: PromptSet;
+  model?: string;
+  detail?: Detail;
+  /** Pictures side by side in one child workflow; 4 by default. */
+  batchSize?: number;
+  /** Calls in flight; by default as many as the limits need. */
+  concurrency?: number;
+  /** Globs on the picture's name below the source. */
+  include?: string[];
+  exclude?: string[];
+  /** Take the first N pictures only. */
+  limit?: number;
+  /** Folder (absolute) or `gs://` place that holds results; the run gets a folder of its own below it. */
+  results?: string;
+}
+
+/** Everything that decides what a run asks, frozen at its start and written to `run.json`. */
+export interface Plan {
+  schemaVersion: 1;
+  run: string;
+  workflowId: string;
+  /** ISO 8601, UTC. */
+  createdAt: string;
+  source: string;
+  include: string[];
+  exclude: string[];
+  /** `null`: all pictures. */
+  limit: number | null;
+  /** The run's own folder: an absolute path or `gs://bucket/…`, without a slash at the end. */
+  results: string;
+  account: Account;
+  /** Task queue of the account's model calls. */
+  modelQueue: string;
+  model: string;
+  api: 'responses' | 'chat';
+  detail: Detail;
+  /** `base64`: pictures never go as URLs (a folder, or a server that cannot fetch). */
+  route: Route;
+  /** Why the run goes by base64 from the start; `null` where it goes by URL. */
+  routeReason: string | null;
+  /** Cap on a call's output in tokens; it is reserved against the limit. */
+  maxOutputTokens: number;
+  instructions: string;
+  prompts: Prompt[];
+  batchSize: number;
+  /** `null`: follows from the limits. */
+  concurrency: number | null;
+  limits: Limits;
+  /** Tokens that one call is expected to be charged, from the first picture's size. */
+  tokensPerCall: number;
+  /** The team that started it can tell one program version from another. */
+  program: string;
+}
+
+/** What the parent workflow keeps of its plan. Bounded: it carries no prompt text and no picture. */
+export interface PlanSummary {
+  run: string;
+  /** The run's own folder. */
+  results: string;
+  /** Content hash of the plan, 32 hexadecimal digits. */
+  plan: string;
+  source: string;
+  modelQueue: string;
+  simulated: boolean;
+  model: string;
+  prompts: { id: string; name: string }[];
+  batchSize: number;
+  concurrency: number | null;
+  limits: Limits;
+  tokensPerCall: number;
+  /** Search attributes that the namespace has; others are not upserted, which would fail the workflow task. */
+  searchAttributes: string[];
+  /** Shown to a person at the start (route by base64 and why, an estimate near the limit). */
+  warnings: string[];
+}
+
+/** One picture. */
+export interface ImageRef {
+  /** Path below the source, `/` between its parts, exactly as the source spells it. */
+  name: string;
+  /** `gs://bucket/object`, or the file's absolute path. */
+  uri: string;
+  /** Content that the run is about: `gs://bucket/object#generation`, or `sha256:…`. */
+  identity: string;
+  bytes: number;
+}
+
+/** An object of the source that is no picture for us. */
+export interface SkippedObject {
+  name: string;
+  reason: string;
+}
+
+/** One listed page as it is written to `images/000000.json`: immutable, an image is named by page and index. */
+export interface ImagePage {
+  page: number;
+  images: ImageRef[];
+  skipped: SkippedObject[];
+}
+
+/** What the parent keeps of a listed page. */
+export interface PageSummary {
+  images: number;
+  skipped: number;
+  /** Cursor of the next page; `null` after the last one. */
+  next: string | null;
+}
+
+/** What the model says to one prompt about one picture. */
+export interface ModelAnswer {
+  match: boolean;
+  /** 0 or more. */
+  count: number;
+  description: string;
+}
+
+/** Tokens as billed. `null` where the server does not say. */
+export interface Usage {
+  inputTokens: number;
+  cachedTokens: number;
+  outputTokens: number;
+  totalTokens: number;
+}
+
+/** One request that the API answered, or that timed out at our side. */
+export interface Try {
+  /** ISO 8601, UTC, when it was sent. */
+  at: string;
+  ms: number;
+  route: Route;
+  /** HTTP status; `null` when nothing came back. */
+  status: number | null;
+  /** `ok`, or the kind of failure. */
+  outcome: 'ok' | FailureKind;
+  /** Tokens reserved against the limit for it. */
+  charged: number;
+  /** Wait before the next try, in milliseconds; absent when there was none. */
+  waitMs?: number;
+  /** Tokens billed, where the answer was paid for though it does not count. */
+  billed?: number;
+  requestId?: string;
+}
+
+/** Where the time of an answered question went, in milliseconds. */
+export interface Timings {
+  /** Making the signed URL; 0 when it was still at hand. */
+  signMs: number;
+  downloadMs: number;
+  encodeMs: number;
+  /** Waiting for the limiter inside the activity. */
+  waitMs: number;
+  /** The model call that gave the answer. */
+  modelMs: number;
+}
+
+/** Result of the activity `askModel`. */
+export interface AskResult extends ModelAnswer {
+  /** ISO 8601, UTC: when the request that was answered left. */
+  sentAt: string;
+  /** From the start of the activity's first try to the answer, in milliseconds. */
+  ms: number;
+  route: Route;
+  /** Why it went by base64 after a URL was tried. */
+  fallback?: string;
+  usage: Usage | null;
+  /** Tokens counted against the limit, over all tries. */
+  charged: number;
+  requestId?: string;
+  /** Model name as the server spells it. */
+  model: string;
+  timings: Timings;
+  tries: Try[];
+}
+
+/** Why a question has no answer. */
+export interface AskFailure {
+  kind: FailureKind;
+  /** For a person; redacted: no key, no signed URL. */
+  message: string;
+  status?: number;
+  code?: string;
+  requestId?: string;
+  tries: Try[];
+}
+
+/** One question's outcome in results and shards. */
+export type PromptResult = { ok: true; result: AskResult } | { ok: false; failure: AskFailure };
+
+/** One picture's outcome: an entry for each prompt, in the plan's order of prompts. */
+export interface ImageResult {
+  page: number;
+  index: number;
+  /** ISO 8601, UTC. */
+  startedAt: string;
+  endedAt: string;
+  prompts: Record<string, PromptResult>;
+}
+
+/** One batch's results as written to `shards/000033.json`: immutable. */
+export interface Shard {
+  batch: number;
+  startedAt: string;
+  endedAt: string;
+  images: ImageResult[];
+}
+
+/** Kinds of failure, as in the error table of `activities/failure.ts`. Also the `type` of Temporal's failures. */
+export type FailureKind =
+  // tried again
+  | 'RateLimited'
+  | 'SlowDown'
+  | 'ProviderError'
+  | 'Timeout'
+  | 'UrlUnreachable'
+  | 'OutputTruncated'
+  | 'InvalidAnswer'
+  | 'PictureNotSeen'
+  // the whole run waits
+  | 'Blocked'
+  // recorded, and the run goes on
+  | 'RequestTooLarge'
+  | 'InvalidImage'
+  | 'NoVision'
+  | 'Refused'
+  | 'ContextTooLong'
+  | 'PictureGone'
+  | 'PictureChanged'
+  | 'Unclassified'
+  | 'Lost';
+
+/** Why a run waits, and what a person can do. */
+export interface Block {
+  reason: string;
+  remedy: string;
+  /** ISO 8601, UTC. */
+  since: string;
+  /** When the next probe is sent, ISO 8601, UTC. */
+  nextProbeAt?: string;
+  /** Do not probe before (a limit a day that resets), ISO 8601, UTC. */
+  until?: string;
+}
+
+/** Sums that only grow; the sum over batches is the run's. */
+export interface Counts {
+  images: number;
+  /** Pictures with every prompt answered. */
+  imagesComplete: number;
+  answered: number;
+  failed: number;
+  /** Matches by prompt id. */
+  matches: Record<string, number>;
+  /** Failed questions by kind. */
+  failures: Record<string, number>;
+  tries: number;
+  rateLimited: number;
+  fallbacks: number;
+  urlAnswers: number;
+  base64Answers: number;
+  inputTokens: number;
+  cachedTokens: number;
+  outputTokens: number;
+  /** Tokens counted against the limit. */
+  charged: number;
+}
+
+/** Input of the child workflow `analyzeBatch`. */
+export interface BatchInput {
+  run: string;
+  results: string;
+  plan: string;
+  modelQueue: string;
+  simulated: boolean;
+  prompts: { id: string; name: string }[];
+  /** From 0. */
+  batch: number;
+  /** Number of batches, when the listing is complete. */
+  batches: number | null;
+  page: number;
+  /** Index of the first image in the page, and how many follow. */
+  first: number;
+  images: number;
+  /** Pictures side by side. */
+  sideBySide: number;
+  /** Tell the parent of each picture; large runs hear of batches only. */
+  reportImages: boolean;
+  /** Started while the run was paused or blocked. */
+  paused: boolean;
+}
+
+/** Result of the child workflow `analyzeBatch`. */
+export interface BatchResult {
+  batch: number;
+  counts: Counts;
+}
+
+/** Answer of the child's query `progress`. */
+export interface BatchProgress {
+  batch: number;
+  counts: Counts;
+  /** Questions given to the model queue and not yet answered. */
+  open: number;
+  paused: boolean;
+  /** Requests of the last two minutes, oldest first. */
+  sends: { at: string; charged: number }[];
+  failures: FailureLine[];
+}
+
+/** A failed question, for a person to read. */
+export interface FailureLine {
+  at: string;
+  image: string;
+  prompt: string;
+  kind: FailureKind;
+  message: string;
+}
+
+export type RunState = 'planning' | 'running' | 'paused' | 'blocked' | 'complete' | 'incomplete' | 'cancelled' | 'failed';
+
+/** Answer of the parent's query `progress`, and the body of `progress.json`. */
+export interface Progress {
+  run: string;
+  workflowId: string;
+  state: RunState;
+  source: string;
+  simulated: boolean;
+  model: string;
+  limits: Limits;
+  startedAt: string;
+  updatedAt: string;
+  /** Pictures found so far, and whether more may come. */
+  images: number;
+  listed: boolean;
+  skipped: number;
+  batches: number;
+  batchesDone: number;
+  promptsPerImage: number;
+  prompts: { id: string; name: string }[];
+  tokensPerCall: number;
+  counts: Counts;
+  /** Child workflows that run now. */
+  running: { batch: number; workflowId: string }[];
+  block: Block | null;
+  recentFailures: FailureLine[];
+  /** Time in which calls could be made (neither paused nor blocked), in milliseconds. */
+  activeMs: number;
+  /** Estimated time to the end, in milliseconds; `null` while unknown. */
+  remainingMs: number | null;
+  /** One line a minute. */
+  minutes: MinuteLine[];
+}
+
+/** What happened in one minute of a run. */
+export interface MinuteLine {
+  /** ISO 8601, UTC, start of the minute. */
+  at: string;
+  sent: number;
+  charged: number;
+  rateLimited: number;
+  waitMs: number;
+}
+
+/** Result of the workflow `analyzeImages`. */
+export interface RunResult {
+  run: string;
+  results: string;
+  state: 'complete' | 'incomplete';
+  simulated: boolean;
+  images: number;
+  skipped: number;
+  counts: Counts;
+}
