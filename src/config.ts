@@ -1,3 +1,6 @@
+import { homedir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import type { Account, Detail, Limits } from './shared/types.ts';
 
 /** Every setting of the program, read once; nothing else reads the environment. */
@@ -22,12 +25,16 @@ export interface Config {
   modelTimeoutMs: number;
   /** `REQUESTS_PER_MINUTE`, `TOKENS_PER_MINUTE`. */
   limits: Limits;
+  /** `LIMITS_FILE`: limits that override {@link limits} while the worker runs; `null` without an embedded engine. */
+  limitsFile: string | null;
   /** `PROMPTS_FILE`: the worker's own questions. */
   promptsFile: string;
   /** `RESULTS`: the place below which each run has its folder; absolute, or `gs://`. */
   results: string;
   /** `DATA_DIR`: the embedded engine's database, lock and logs; absolute. */
   dataDir: string;
+  /** `CACHE_DIR`: where the Temporal binary is kept once downloaded; absolute. */
+  cacheDir: string;
   /** `TEMPORAL_ADDRESS`; `null`: the embedded engine. */
   address: string | null;
   /** `TEMPORAL_NAMESPACE`. */
@@ -36,6 +43,243 @@ export interface Config {
   taskQueue: string;
   /** `TEMPORAL_CLI_PATH`. */
   temporalCliPath: string | null;
+  /** `STORAGE_EMULATOR_HOST`: a GCS emulator in place of Google's own service; `null` for Google's. */
+  gcsEndpoint: string | null;
   /** `LOG_LEVEL`. */
   logLevel: 'debug' | 'info' | 'warn' | 'error';
 }
+
+/** One setting, as the README's table and the checks of `docker-compose.yml` need it. */
+export interface Setting {
+  name: string;
+  what: string;
+  /** As a person would write it; empty: unset. */
+  default: string;
+}
+
+/** The model asked unless `MODEL` or `--model` names another; the reason stands with its setting. */
+const DEFAULT_MODEL = 'gpt-4o';
+
+/** The one list of settings. */
+export const SETTINGS = [
+  { name: 'OPENAI_API_KEY', what: "The account's key. The demonstration never uses it.", default: '' },
+  {
+    name: 'OPENAI_BASE_URL',
+    what: 'Any server that speaks the OpenAI API.',
+    default: 'https://api.openai.com/v1',
+  },
+  { name: 'ACCOUNT', what: 'A label that tells two accounts at one server apart.', default: 'default' },
+  {
+    // 500 requests and 30,000 tokens a minute are this model's first tier, and a 1080p picture costs 1,105 tokens
+    // there (OpenAI's documentation, November 2026): both the default limits and the 1,500 tokens a call rest on it.
+    name: 'MODEL',
+    what: 'Name of a model that sees pictures.',
+    default: DEFAULT_MODEL,
+  },
+  {
+    name: 'MODEL_API',
+    what: '`responses`, or `chat` for a server that has only chat completions.',
+    default: 'responses',
+  },
+  {
+    name: 'IMAGE_ROUTE',
+    what: '`url` (signed URL first, base64 when that fails) or `base64` (never a URL).',
+    default: 'url',
+  },
+  { name: 'IMAGE_DETAIL', what: '`low`, `high` or `auto`.', default: 'high' },
+  { name: 'MAX_OUTPUT_TOKENS', what: 'Cap on one answer; it counts against the limit.', default: '300' },
+  { name: 'MODEL_TIMEOUT_SECONDS', what: 'Longest time for one call.', default: '60' },
+  { name: 'REQUESTS_PER_MINUTE', what: 'Requests sent in a minute at most.', default: '480' },
+  { name: 'TOKENS_PER_MINUTE', what: 'Tokens charged in a minute at most.', default: '28000' },
+  {
+    name: 'PROMPTS_FILE',
+    what: 'The questions of runs that bring none.',
+    default: 'prompts.yaml of the program',
+  },
+  {
+    name: 'RESULTS',
+    what: 'Folder or `gs://` place below which each run has its folder.',
+    default: './results',
+  },
+  { name: 'DATA_DIR', what: "The embedded engine's database and logs.", default: './.image-analysis' },
+  {
+    name: 'CACHE_DIR',
+    what: 'Where the downloaded Temporal server is kept.',
+    default: '~/.cache/image-analysis',
+  },
+  {
+    name: 'TEMPORAL_ADDRESS',
+    what: '`host:port` of a Temporal server; unset: the embedded engine.',
+    default: '',
+  },
+  { name: 'TEMPORAL_NAMESPACE', what: 'Namespace at that server.', default: 'default' },
+  { name: 'TASK_QUEUE', what: 'Task queue that workers and commands share.', default: 'image-analysis' },
+  {
+    name: 'TEMPORAL_CLI_PATH',
+    what: 'A `temporal` executable to use in place of the downloaded one.',
+    default: '',
+  },
+  {
+    name: 'STORAGE_EMULATOR_HOST',
+    what: "A GCS emulator's address, in place of Google's service.",
+    default: '',
+  },
+  { name: 'LOG_LEVEL', what: '`debug`, `info`, `warn` or `error`.', default: 'info' },
+  {
+    name: 'LIMITS_FILE',
+    what: 'Set by the embedded engine for its worker: limits that change while it runs.',
+    default: '',
+  },
+  {
+    name: 'SIMULATED',
+    what: 'Set by the demonstration: `true` labels every result as simulated.',
+    default: 'false',
+  },
+] as const satisfies readonly Setting[];
+
+type SettingName = (typeof SETTINGS)[number]['name'];
+
+/** A wrong setting. The message names the variable, the value, the remedy and an example. */
+export class SettingError extends Error {
+  override readonly name = 'SettingError';
+}
+
+/**
+ * Reads and checks every setting. An empty value counts as unset.
+ * Throws a {@link SettingError}; looks at no file and connects to nothing.
+ */
+export function readConfig(env: Readonly<Record<string, string | undefined>>, cwd: string): Config {
+  const text = (name: SettingName): string | null => env[name]?.trim() || null;
+  const or = (name: SettingName): string => text(name) ?? defaultOf(name);
+  const path = (name: SettingName): string => resolve(cwd, or(name));
+
+  const baseUrl = httpUrl('OPENAI_BASE_URL', or('OPENAI_BASE_URL'), 'https://api.openai.com/v1');
+  const simulated = oneOf('SIMULATED', or('SIMULATED'), ['true', 'false']) === 'true';
+  const emulator = text('STORAGE_EMULATOR_HOST');
+  const results = or('RESULTS');
+  const limitsFile = text('LIMITS_FILE');
+  const cacheDir = text('CACHE_DIR');
+
+  return {
+    apiKey: apiKey(text('OPENAI_API_KEY')),
+    baseUrl,
+    account: {
+      label: label('ACCOUNT', or('ACCOUNT')),
+      provider: 'openai',
+      endpoint: simulated ? 'simulator' : new URL(baseUrl).host,
+      simulated,
+    },
+    model: or('MODEL'),
+    api: oneOf('MODEL_API', or('MODEL_API'), ['responses', 'chat']),
+    route: oneOf('IMAGE_ROUTE', or('IMAGE_ROUTE'), ['url', 'base64']),
+    detail: oneOf('IMAGE_DETAIL', or('IMAGE_DETAIL'), ['low', 'high', 'auto']),
+    maxOutputTokens: wholeNumber('MAX_OUTPUT_TOKENS', or('MAX_OUTPUT_TOKENS')),
+    modelTimeoutMs: wholeNumber('MODEL_TIMEOUT_SECONDS', or('MODEL_TIMEOUT_SECONDS'), 3600) * 1000,
+    limits: {
+      requestsPerMinute: wholeNumber('REQUESTS_PER_MINUTE', or('REQUESTS_PER_MINUTE')),
+      tokensPerMinute: wholeNumber('TOKENS_PER_MINUTE', or('TOKENS_PER_MINUTE')),
+    },
+    limitsFile: limitsFile === null ? null : resolve(cwd, limitsFile),
+    promptsFile: text('PROMPTS_FILE') === null ? ownFile('prompts.yaml') : path('PROMPTS_FILE'),
+    results: results.startsWith('gs://') ? bucketPlace('RESULTS', results) : resolve(cwd, results),
+    dataDir: path('DATA_DIR'),
+    cacheDir:
+      cacheDir === null
+        ? join(env['XDG_CACHE_HOME'] || join(homedir(), '.cache'), 'image-analysis')
+        : resolve(cwd, cacheDir),
+    address: address(text('TEMPORAL_ADDRESS')),
+    namespace: or('TEMPORAL_NAMESPACE'),
+    taskQueue: or('TASK_QUEUE'),
+    temporalCliPath: text('TEMPORAL_CLI_PATH') === null ? null : path('TEMPORAL_CLI_PATH'),
+    gcsEndpoint:
+      emulator === null
+        ? null
+        : httpUrl(
+            'STORAGE_EMULATOR_HOST',
+            /^\w+:\/\//.test(emulator) ? emulator : `http://${emulator}`,
+            'http://127.0.0.1:4443',
+          ),
+    logLevel: oneOf('LOG_LEVEL', or('LOG_LEVEL'), ['debug', 'info', 'warn', 'error']),
+  };
+}
+
+/** A whole number of at least 1, as a setting or a flag gives it. Throws a {@link SettingError} that names it. */
+export function wholeNumber(name: string, value: string, max = 1_000_000_000): number {
+  const number = Number(value);
+  if (!/^\d+$/.test(value) || number < 1 || number > max) {
+    throw wrong(name, value, `give a whole number from 1 to ${max.toLocaleString('en-US')}`, exampleOf(name));
+  }
+  return number;
+}
+
+/** One of a few words. Throws a {@link SettingError} that names the setting or flag. */
+export function oneOf<const T extends string>(name: string, value: string, words: readonly T[]): T {
+  const word = words.find((candidate) => candidate === value);
+  if (word === undefined) throw wrong(name, value, `give one of ${words.join(', ')}`, words[0] ?? '');
+  return word;
+}
+
+/** `host:port`. Throws a {@link SettingError}. */
+export function address(value: string | null, name = 'TEMPORAL_ADDRESS'): string | null {
+  if (value === null) return null;
+  const port = /^(?:[^\s:/@]+|\[[\da-f:.]+\]):(\d{1,5})$/i.exec(value)?.[1];
+  if (port === undefined || Number(port) < 1 || Number(port) > 65_535) {
+    throw wrong(name, value, 'give host:port, without http://', 'localhost:7233');
+  }
+  return value;
+}
+
+function apiKey(value: string | null): string | null {
+  if (value !== null && !/^[\x21-\x7e]+$/.test(value)) {
+    throw new SettingError(
+      'OPENAI_API_KEY holds a space, a line break or a character that no key has (its value is not shown). ' +
+        'Set it to the key alone, for example OPENAI_API_KEY=sk-….',
+    );
+  }
+  return value;
+}
+
+function httpUrl(name: string, value: string, example: string): string {
+  const url = URL.canParse(value) ? new URL(value) : null;
+  if (url === null || !['http:', 'https:'].includes(url.protocol)) {
+    throw wrong(name, value, 'give an http:// or https:// address', example);
+  }
+  if (url.username !== '' || url.password !== '') {
+    throw new SettingError(
+      `${name} holds a user name or password (its value is not shown). Give the address alone, ` +
+        `for example ${name}=${example}.`,
+    );
+  }
+  return value.replace(/\/+$/, '');
+}
+
+function bucketPlace(name: string, value: string): string {
+  if (!/^gs:\/\/[a-z0-9][a-z0-9._-]+(\/.*)?$/.test(value)) {
+    throw wrong(name, value, 'give gs://bucket or gs://bucket/folder', 'gs://city-cameras/results');
+  }
+  return value.replace(/\/+$/, '');
+}
+
+function label(name: string, value: string): string {
+  if (!/^[\w-]{1,64}$/.test(value)) {
+    throw wrong(name, value, 'give 1 to 64 letters, digits, dashes or underscores', 'default');
+  }
+  return value;
+}
+
+function wrong(name: string, value: string, remedy: string, example: string): SettingError {
+  const shown = JSON.stringify(value.length > 100 ? `${value.slice(0, 100)}…` : value);
+  const assignment = name.startsWith('--') ? `${name} ${example}` : `${name}=${example}`;
+  return new SettingError(`${name} is ${shown}: ${remedy}, for example ${assignment}.`);
+}
+
+function defaultOf(name: SettingName): string {
+  return SETTINGS.find((setting) => setting.name === name)?.default ?? '';
+}
+
+function exampleOf(name: string): string {
+  return SETTINGS.find((setting) => setting.name === name)?.default || '4';
+}
+
+/** A file of the package: beside `src/` or `dist/`. */
+const ownFile = (name: string): string => fileURLToPath(new URL(`../${name}`, import.meta.url));

@@ -1,0 +1,101 @@
+import type { Config } from '../config.ts';
+import type { Logger } from '../logger.ts';
+import type { ListRuns, OpenStore } from '../shared/result-store.ts';
+import type { AskFailure, AskResult, Detail, Limits, PromptSet, Route, RunInput } from '../shared/types.ts';
+
+/** What a run would ask, for `--dry-run`. Nothing was sent to the model. */
+export interface Estimate {
+  source: string;
+  images: number;
+  skipped: number;
+  prompts: number;
+  /** Calls in all: images × prompts. */
+  calls: number;
+  model: string;
+  detail: Detail;
+  route: Route;
+  /** Tokens of all calls together, by kind. */
+  tokens: { image: number; text: number; output: number; total: number };
+  limits: Limits;
+  /** Shortest possible time under the limits, in milliseconds. */
+  shortestMs: number;
+  bound: 'requests' | 'tokens';
+}
+
+/** What `ask` shows, in the order in which it happens. */
+export type AskEvent =
+  /** `body`: the request without its picture and without a signed URL. */
+  | { type: 'request'; prompt: string; route: Route; body: unknown }
+  | { type: 'answer'; prompt: string; raw: string; result: AskResult }
+  | { type: 'failure'; prompt: string; failure: AskFailure };
+
+/** A running simulator. */
+export interface RunningSimulator {
+  url: string;
+  close(): Promise<void>;
+}
+
+/** Settings of the simulator that its command takes. */
+export interface SimulatorSettings {
+  port: number;
+  requestsPerMinute: number;
+  tokensPerMinute: number;
+  /** Median time of a call. */
+  latencyMs: number;
+  seed: number;
+  /** Share of calls (0 to 1) by kind of fault. */
+  faults: Record<string, number>;
+}
+
+/** Where a command writes, and what the other end can show. */
+export interface Terminal {
+  out: NodeJS.WritableStream;
+  err: NodeJS.WritableStream;
+  /** A person looks at `out`. */
+  interactive: boolean;
+  colors: boolean;
+  /** Width in columns, read anew at each use. */
+  columns(): number;
+}
+
+/** All that the commands need of the outside; `cli.ts` alone puts it together. */
+export interface Deps {
+  config: Config;
+  env: Readonly<Record<string, string | undefined>>;
+  cwd: string;
+  terminal: Terminal;
+  logger: Logger;
+  now(): number;
+  /** Start of a command line that runs this program again. */
+  self: readonly string[];
+  /** How a person starts this program, for hints: `npm start --` or `image-analysis`. */
+  calledAs: string;
+  openStore: OpenStore;
+  listRuns: ListRuns;
+  /** Reads and checks a prompts file. Throws an Error that names file, line and remedy. */
+  loadPrompts(path: string): Promise<PromptSet>;
+  estimateRun(config: Config, input: RunInput): Promise<Estimate>;
+  askPicture(
+    config: Config,
+    logger: Logger,
+    uri: string,
+    options: { promptId?: string; prompts?: PromptSet },
+  ): AsyncIterable<AskEvent>;
+  runWorker(config: Config, options: { logger: Logger; signal?: AbortSignal }): Promise<void>;
+  startSimulator(settings: SimulatorSettings): Promise<RunningSimulator>;
+  findTemporal(options: {
+    cliPath: string | null;
+    cacheDir: string;
+    log: (line: string) => void;
+  }): Promise<{ path: string; origin: string }>;
+  /** Folder of the pictures that the demonstration analyses. */
+  samples: string;
+}
+
+/** A person's mistake: exit status 2. */
+export class UsageError extends Error {
+  override readonly name = 'UsageError';
+}
+
+/** Exit statuses, as the README lists them. */
+export const EXIT = { ok: 0, failed: 1, usage: 2, incomplete: 3, blocked: 4, interrupted: 130 } as const;
