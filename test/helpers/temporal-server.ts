@@ -1,0 +1,113 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Connection } from '@temporalio/client';
+import { findTemporal } from '../../src/client/temporal-binary.ts';
+import { readConfig } from '../../src/config.ts';
+import { SEARCH_ATTRIBUTES } from '../../src/shared/names.ts';
+
+export interface TemporalServer {
+  /** `127.0.0.1:port`. */
+  address: string;
+  namespace: string;
+  /** Address of its Web UI. */
+  uiUrl: string;
+  /** The SQLite file; gone after `close`, unless it was given. */
+  dbFile: string;
+  pid: number;
+  close(): Promise<void>;
+}
+
+/** How long a server may take until it serves: a second or so, ten where the machine is busy. */
+const START_MS = 30_000;
+
+/**
+ * A real Temporal server of its own on free ports, set up as the embedded engine sets its own up: one partition a
+ * queue, fairness, our search attributes. `dbFile` continues a database, which `close` then leaves alone.
+ */
+export async function startTemporal(options: { dbFile?: string } = {}): Promise<TemporalServer> {
+  const { temporalCliPath, cacheDir } = readConfig(process.env, process.cwd());
+  const { path } = await findTemporal({ cliPath: temporalCliPath, cacheDir, log: console.log });
+  const folder = await mkdtemp(join(tmpdir(), 'temporal-'));
+  const dbFile = options.dbFile ?? join(folder, 'temporal.db');
+  const [port, uiPort] = await Promise.all([freePort(), freePort()]);
+  const attributes = Object.entries(SEARCH_ATTRIBUTES).map(([name, type]) => `${name}=${type}`);
+  const server = spawn(
+    path,
+    [
+      ...['server', 'start-dev', '--ip', '127.0.0.1', '--port', String(port), '--ui-port', String(uiPort)],
+      ...['--db-filename', dbFile, '--log-level', 'error', '--ui-disable-news-fetch'],
+      ...[
+        'matching.numTaskqueueReadPartitions=1',
+        'matching.numTaskqueueWritePartitions=1',
+        'matching.enableFairness=true',
+      ].flatMap((value) => ['--dynamic-config-value', value]),
+      ...attributes.flatMap((attribute) => ['--search-attribute', attribute]),
+    ],
+    { stdio: ['ignore', 'ignore', 'pipe'] },
+  );
+  let said = '';
+  server.stderr.on('data', (chunk: Buffer) => (said = (said + chunk.toString()).slice(-4_000)));
+  const ended = once(server, 'close');
+  const kill = (): void => void server.kill('SIGKILL');
+  process.once('exit', kill);
+
+  const close = async (): Promise<void> => {
+    process.off('exit', kill);
+    server.kill('SIGTERM');
+    const patience = setTimeout(kill, 5_000);
+    await ended;
+    clearTimeout(patience);
+    await rm(folder, { recursive: true, force: true });
+  };
+  const address = `127.0.0.1:${port}`;
+  try {
+    await Promise.race([
+      serving(address),
+      ended.then(() => Promise.reject(new Error(`the Temporal server ended: ${said}`))),
+    ]);
+  } catch (error) {
+    await close();
+    throw error;
+  }
+  return {
+    address,
+    namespace: 'default',
+    uiUrl: `http://127.0.0.1:${uiPort}`,
+    dbFile,
+    pid: server.pid ?? 0,
+    close,
+  };
+}
+
+/** A TCP port that nothing listens on now. */
+export async function freePort(): Promise<number> {
+  const probe = createServer().listen(0, '127.0.0.1');
+  await once(probe, 'listening');
+  const address = probe.address();
+  probe.close();
+  if (address === null || typeof address === 'string') throw new Error('no port');
+  return address.port;
+}
+
+/** Ends once the namespace answers; the port opens before it does. */
+async function serving(address: string): Promise<void> {
+  const deadline = Date.now() + START_MS;
+  for (;;) {
+    try {
+      const connection = await Connection.connect({ address, connectTimeout: '2s' });
+      try {
+        await connection.workflowService.describeNamespace({ namespace: 'default' });
+        return;
+      } finally {
+        await connection.close();
+      }
+    } catch (error) {
+      if (Date.now() > deadline) throw error;
+      await new Promise((resume) => setTimeout(resume, 100));
+    }
+  }
+}
