@@ -1,0 +1,151 @@
+import type { GetFilesOptions, SaveOptions } from '@google-cloud/storage';
+import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import type { ResultStore, StoreErrorKind } from '../../shared/result-store.ts';
+import { StoreError } from '../../shared/result-store.ts';
+import { inBlocks } from './blocks.ts';
+import { compareBytes } from './byte-order.ts';
+import type { Gcs, GcsPlace, GcsProblem } from './gcs.ts';
+import { gcsProblem } from './gcs.ts';
+import { checkStorePath } from './store-path.ts';
+
+/**
+ * A run's files in a bucket. Every write carries a precondition on the object's generation, so two writers never
+ * overwrite each other: one of them is told. Does not make the bucket.
+ */
+export function openGcsStore(place: GcsPlace, gcs: Gcs): ResultStore {
+  const uri = `gs://${place.bucket}/${place.prefix}`.replace(/\/$/, '');
+  const bucket = async () => (await gcs()).bucket(place.bucket);
+  const fileAt = async (relative: string) =>
+    (await bucket()).file(place.prefix + checkStorePath(uri, relative));
+
+  return {
+    place: uri,
+
+    async read(relative) {
+      try {
+        const [bytes] = await (await fileAt(relative)).download();
+        return bytes.toString('utf8');
+      } catch (error) {
+        if (gcsProblem(error).kind === 'missing') return null;
+        throw storeError(uri, place.bucket, 'read', error);
+      }
+    },
+
+    async create(relative, text) {
+      try {
+        await (await fileAt(relative)).save(text, writeOptions(0));
+        return true;
+      } catch (error) {
+        if (gcsProblem(error).kind === 'precondition') return false;
+        throw storeError(uri, place.bucket, 'written', error);
+      }
+    },
+
+    async replace(relative, text) {
+      let failedText: { error: unknown } | null = null;
+      const pieces = watched(text, (error) => (failedText = { error }));
+      try {
+        const file = await fileAt(relative);
+        const generation = await file.getMetadata().then(
+          ([metadata]) => Number(metadata.generation),
+          (error: unknown) => {
+            if (gcsProblem(error).kind === 'missing') return 0;
+            throw error;
+          },
+        );
+        await pipeline(Readable.from(inBlocks(pieces)), file.createWriteStream(writeOptions(generation)));
+      } catch (error) {
+        throw failedText === null ? storeError(uri, place.bucket, 'written', error) : error;
+      }
+    },
+
+    async list(folder) {
+      const prefix = `${place.prefix}${checkStorePath(uri, folder)}/`;
+      const names: string[] = [];
+      try {
+        for await (const page of pages(gcs, place.bucket, { prefix, fields: 'items(name),nextPageToken' })) {
+          names.push(...page.names.map((name) => name.slice(prefix.length)));
+        }
+      } catch (error) {
+        throw storeError(uri, place.bucket, 'read', error);
+      }
+      return names.filter((name) => name !== '').sort(compareBytes);
+    },
+  };
+}
+
+/** Folders directly below a results place, newest name first; none when nothing is there yet. */
+export async function listGcsRuns(place: GcsPlace, gcs: Gcs): Promise<string[]> {
+  const names: string[] = [];
+  try {
+    const query = { prefix: place.prefix, fields: 'prefixes,nextPageToken' };
+    for await (const page of pages(gcs, place.bucket, query)) {
+      names.push(...page.folders.map((folder) => folder.slice(place.prefix.length, -1)));
+    }
+  } catch (error) {
+    throw storeError(`gs://${place.bucket}/${place.prefix}`, place.bucket, 'read', error);
+  }
+  return names.filter((name) => name !== '').sort((a, b) => compareBytes(b, a));
+}
+
+async function* pages(
+  gcs: Gcs,
+  bucket: string,
+  what: GetFilesOptions,
+): AsyncGenerator<{ names: string[]; folders: string[] }> {
+  let query: GetFilesOptions | null = { ...what, delimiter: '/', autoPaginate: false };
+  while (query !== null) {
+    const [files, next, answer]: [{ name: string }[], GetFilesOptions | null, unknown?] = await (
+      await gcs()
+    )
+      .bucket(bucket)
+      .getFiles(query);
+    const { prefixes } = (answer ?? {}) as { prefixes?: string[] };
+    yield { names: files.map((file) => file.name), folders: prefixes ?? [] };
+    query = next;
+  }
+}
+
+/** Tells an error in the making of the text from one in its writing: the first is the caller's own. */
+async function* watched(
+  text: Iterable<string> | AsyncIterable<string>,
+  failed: (error: unknown) => void,
+): AsyncGenerator<string> {
+  try {
+    yield* text;
+  } catch (error) {
+    failed(error);
+    throw error;
+  }
+}
+
+/** In one request, which the library may repeat safely because of the precondition. */
+const writeOptions = (generation: number): SaveOptions => ({
+  resumable: false,
+  contentType: 'application/json; charset=utf-8',
+  preconditionOpts: { ifGenerationMatch: generation },
+});
+
+function storeError(uri: string, bucket: string, act: 'read' | 'written', error: unknown): StoreError {
+  if (error instanceof StoreError) return error;
+  const { kind, message } = gcsProblem(error);
+  const [storeKind, words] = explain(kind, message, bucket);
+  return new StoreError(storeKind, `The results in ${uri} cannot be ${act}: ${words}.`);
+}
+
+function explain(kind: GcsProblem['kind'], message: string, bucket: string): [StoreErrorKind, string] {
+  switch (kind) {
+    case 'precondition':
+      return ['conflict', 'another process wrote the same file at the same time; write it again'];
+    case 'missing':
+      return ['missing', `there is no bucket ${bucket} (${message}); make it, or check the spelling`];
+    case 'forbidden':
+      return ['forbidden', `${message}. The worker's credentials need ${RIGHTS} on gs://${bucket}`];
+    case 'unreachable':
+      return ['unreachable', `${message}; check the network and try again`];
+  }
+}
+
+/** `delete` is part of replacing an object. */
+const RIGHTS = 'storage.objects.get, .list, .create and .delete (role Storage Object User)';

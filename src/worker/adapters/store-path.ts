@@ -1,0 +1,15 @@
+import { StoreError } from '../../shared/result-store.ts';
+
+/**
+ * Checks the name of a run's file or folder: relative, with `/`, and never out of the run's own folder.
+ * Throws a {@link StoreError} `invalid`.
+ */
+export function checkStorePath(place: string, relative: string): string {
+  const parts = relative.split('/');
+  const sound = parts.every((part) => part !== '' && part !== '.' && part !== '..' && !/[\\\0]/.test(part));
+  if (sound) return relative;
+  throw new StoreError(
+    'invalid',
+    `${JSON.stringify(relative)} is no path below ${place}: give a relative one, with "/" between its parts.`,
+  );
+}
