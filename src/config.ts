@@ -203,6 +203,35 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>, cw
   };
 }
 
+/** The environment that gives this configuration to another process, whatever its working directory. */
+export function environmentOf(config: Config): Record<SettingName, string> {
+  return {
+    OPENAI_API_KEY: config.apiKey ?? '',
+    OPENAI_BASE_URL: config.baseUrl,
+    ACCOUNT: config.account.label,
+    MODEL: config.model,
+    MODEL_API: config.api,
+    IMAGE_ROUTE: config.route,
+    IMAGE_DETAIL: config.detail,
+    MAX_OUTPUT_TOKENS: String(config.maxOutputTokens),
+    MODEL_TIMEOUT_SECONDS: String(config.modelTimeoutMs / 1000),
+    REQUESTS_PER_MINUTE: String(config.limits.requestsPerMinute),
+    TOKENS_PER_MINUTE: String(config.limits.tokensPerMinute),
+    PROMPTS_FILE: config.promptsFile,
+    RESULTS: config.results,
+    DATA_DIR: config.dataDir,
+    CACHE_DIR: config.cacheDir,
+    TEMPORAL_ADDRESS: config.address ?? '',
+    TEMPORAL_NAMESPACE: config.namespace,
+    TASK_QUEUE: config.taskQueue,
+    TEMPORAL_CLI_PATH: config.temporalCliPath ?? '',
+    STORAGE_EMULATOR_HOST: config.gcsEndpoint ?? '',
+    LOG_LEVEL: config.logLevel,
+    LIMITS_FILE: config.limitsFile ?? '',
+    SIMULATED: String(config.account.simulated),
+  };
+}
+
 /** A whole number of at least 1, as a setting or a flag gives it. Throws a {@link SettingError} that names it. */
 export function wholeNumber(name: string, value: string, max = 1_000_000_000): number {
   const number = Number(value);

@@ -1,0 +1,67 @@
+import { connect, type Socket } from 'node:net';
+import { createInterface } from 'node:readline';
+import { send, type Request, type Status } from './control.ts';
+import { isRunning } from './processes.ts';
+import { engineFiles } from './state.ts';
+
+/** A command's connection to the supervisor of a running engine. */
+export interface Attachment {
+  token: string;
+  status(): Status;
+  /** Waits until the engine is ready, has failed, or is gone (`null`). */
+  settled(): Promise<Status | null>;
+  send(request: Request): void;
+  /** Resolves when the connection is over, whoever ended it. */
+  gone: Promise<void>;
+  leave(): void;
+}
+
+/** Connects to the engine of a data folder; `null` when none runs there. Starts nothing. */
+export async function attach(dataDir: string, needs: { worker: boolean }): Promise<Attachment | null> {
+  const file = engineFiles(dataDir).engine.read();
+  if (file === null || !isRunning(file.supervisor)) return null;
+  const socket = await connectTo(file.controlPort);
+  if (socket === null) return null;
+
+  let last: Status | null = null;
+  const waiting = new Set<() => void>();
+  const wake = (): void => waiting.forEach((resolve) => resolve());
+  const gone = new Promise<void>((resolve) => socket.once('close', () => resolve()));
+  socket.on('error', () => socket.destroy());
+  void gone.then(wake);
+  createInterface({ input: socket }).on('line', (line) => {
+    last = JSON.parse(line) as Status;
+    wake();
+  });
+  const changed = (): Promise<void> =>
+    new Promise((resolve) => {
+      const once = (): void => {
+        waiting.delete(once);
+        resolve();
+      };
+      waiting.add(once);
+    });
+
+  send(socket, { do: 'hello', token: file.token, worker: needs.worker });
+  while (last === null && !socket.closed) await changed();
+  if (last === null) return null;
+  return {
+    token: file.token,
+    status: () => last as Status,
+    async settled() {
+      while (last?.state === 'starting' && !socket.closed) await changed();
+      return last?.state === 'starting' ? null : last;
+    },
+    send: (request) => send(socket, request),
+    gone,
+    leave: () => socket.end(),
+  };
+}
+
+function connectTo(port: number): Promise<Socket | null> {
+  return new Promise((resolve) => {
+    const socket = connect({ port, host: '127.0.0.1' });
+    socket.once('connect', () => resolve(socket));
+    socket.once('error', () => resolve(null));
+  });
+}

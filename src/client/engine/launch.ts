@@ -1,0 +1,115 @@
+import { join } from 'node:path';
+import { environmentOf, readConfig, type Config } from '../../config.ts';
+import { DEMO_TASK_QUEUE } from '../../shared/names.ts';
+import type { Deps } from '../deps.ts';
+import { openEngine, type Engine } from './open-engine.ts';
+import { serverArguments } from './server.ts';
+import { workerSettings } from './settings.ts';
+import type { EngineSpec } from './supervisor.ts';
+
+/** The embedded server has one namespace. */
+const NAMESPACE = 'default';
+
+/** The simulated account of the demonstration: ten times the limits of the one that a first tier gives. */
+export const DEMO_ACCOUNT = { tokensPerMinute: 300_000, requestsPerMinute: 5000, medianLatencyMs: 900 };
+
+/** Limits that the embedded engine's worker watches, in its data folder. */
+export const limitsFileOf = (dataDir: string): string => join(dataDir, 'limits.json');
+
+/** The configuration that an embedded engine works with: its own server, whatever `TEMPORAL_ADDRESS` says. */
+export function engineConfig(config: Config): Config {
+  return { ...config, address: null, namespace: NAMESPACE, limitsFile: limitsFileOf(config.dataDir) };
+}
+
+/**
+ * The demonstration's configuration. It has its own data folder and queue, takes no key, no server, no model and no
+ * bucket from the person's settings, and stays below the simulated account's limits as a real run stays below its own.
+ */
+export function demoConfig(config: Config, cwd: string): Config {
+  const own = readConfig(
+    {
+      OPENAI_API_KEY: 'simulated',
+      OPENAI_BASE_URL: 'http://simulator.invalid/v1',
+      SIMULATED: 'true',
+      TASK_QUEUE: DEMO_TASK_QUEUE,
+      REQUESTS_PER_MINUTE: '4800',
+      TOKENS_PER_MINUTE: '280000',
+      DATA_DIR: join(config.dataDir, 'demo'),
+      CACHE_DIR: config.cacheDir,
+      TEMPORAL_CLI_PATH: config.temporalCliPath ?? '',
+      LOG_LEVEL: config.logLevel,
+      RESULTS: config.results.startsWith('gs://') ? '' : config.results,
+    },
+    cwd,
+  );
+  return engineConfig(own);
+}
+
+/** Opens the engine that works with a configuration, or starts it. */
+export async function launchEngine(
+  deps: Deps,
+  config: Config,
+  options: { worker: boolean; log: (line: string) => void },
+): Promise<Engine> {
+  return openEngine({
+    dataDir: config.dataDir,
+    worker: options.worker,
+    log: options.log,
+    stopCommand: `${deps.calledAs} stop`,
+    settings: (token) => workerSettings(config, token),
+    async supervisor() {
+      const { path, origin } = await deps.findTemporal({
+        cliPath: config.temporalCliPath,
+        cacheDir: config.cacheDir,
+        log: options.log,
+      });
+      options.log(`Starting the embedded Temporal server (${origin}).`);
+      const [file = process.execPath, ...args] = deps.self;
+      return {
+        file,
+        args: [...args, 'engine', '--temporal', path],
+        env: { ...deps.env, ...environmentOf(config) },
+      };
+    },
+  });
+}
+
+/** What the supervisor runs, from the environment that {@link launchEngine} gave it. */
+export function engineSpec(deps: Deps, temporal: string): EngineSpec {
+  const { config } = deps;
+  const demo = config.account.simulated;
+  const [file = process.execPath, ...self] = deps.self;
+  return {
+    dataDir: config.dataDir,
+    namespace: NAMESPACE,
+    demo,
+    settings: (token) => workerSettings(config, token),
+    commands(ports) {
+      const env = { ...deps.env };
+      const withoutKey = { ...env, OPENAI_API_KEY: '' };
+      const simulatorUrl = `http://127.0.0.1:${String(ports.simulator)}/v1`;
+      const simulator = [
+        ...['simulator', '--with-parent', '--port', String(ports.simulator)],
+        ...['--rpm', String(DEMO_ACCOUNT.requestsPerMinute), '--tpm', String(DEMO_ACCOUNT.tokensPerMinute)],
+        ...['--latency', String(DEMO_ACCOUNT.medianLatencyMs)],
+      ];
+      return {
+        server: {
+          file: temporal,
+          args: serverArguments(ports, join(config.dataDir, 'temporal.db')),
+          env: withoutKey,
+        },
+        simulator: demo ? { file, args: [...self, ...simulator], env: withoutKey } : null,
+        worker: {
+          file,
+          args: [...self, 'worker', '--with-parent'],
+          env: {
+            ...env,
+            TEMPORAL_ADDRESS: `127.0.0.1:${String(ports.server)}`,
+            ...(demo ? { OPENAI_BASE_URL: simulatorUrl } : {}),
+          },
+        },
+      };
+    },
+  };
+}

@@ -1,0 +1,82 @@
+import { Connection } from '@temporalio/client';
+import { msToTs } from '@temporalio/common/lib/time.js';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { SEARCH_ATTRIBUTES } from '../../shared/names.ts';
+import type { Ports } from './state.ts';
+
+/** The server's own default keeps ended workflows for a day only. */
+const RETENTION = msToTs('30 days');
+/** WorkflowExecutionStatus.WORKFLOW_EXECUTION_STATUS_RUNNING of the Temporal API. */
+const RUNNING = 1;
+
+/**
+ * Arguments of `temporal` for the embedded server. One partition a task queue makes the server's rate limit exact and
+ * evenly spaced; fairness lets two runs alternate (measured, docs/architecture.md).
+ */
+export function serverArguments(ports: Ports, database: string): string[] {
+  const dynamic = [
+    'matching.numTaskqueueReadPartitions=1',
+    'matching.numTaskqueueWritePartitions=1',
+    'matching.enableFairness=true',
+  ];
+  return [
+    ...['server', 'start-dev', '--ip', '127.0.0.1', '--port', String(ports.server)],
+    ...['--ui-port', String(ports.ui), '--db-filename', database, '--log-level', 'warn'],
+    ...dynamic.flatMap((value) => ['--dynamic-config-value', value]),
+    ...Object.entries(SEARCH_ATTRIBUTES).flatMap(([name, type]) => ['--search-attribute', `${name}=${type}`]),
+  ];
+}
+
+/** What the supervisor asks of its own server. */
+export interface ServerClient {
+  /** Waits until it serves its namespace; false when it does not within the time. */
+  ready(withinMs: number): Promise<boolean>;
+  /** Keeps ended runs for 30 days. */
+  keepEndedRuns(): Promise<void>;
+  /** Whether a workflow has ended (or does not exist). A server that does not answer counts as "not yet". */
+  hasEnded(workflowId: string): Promise<boolean>;
+  close(): Promise<void>;
+}
+
+export function serverClient(address: string, namespace: string): ServerClient {
+  const connection = Connection.lazy({ address });
+  const within = <T>(ms: number, call: () => Promise<T>): Promise<T> =>
+    connection.withDeadline(Date.now() + ms, call);
+  return {
+    async ready(withinMs) {
+      const end = Date.now() + withinMs;
+      while (Date.now() < end) {
+        try {
+          await within(1000, () => connection.workflowService.describeNamespace({ namespace }));
+          return true;
+        } catch {
+          await sleep(100);
+        }
+      }
+      return false;
+    },
+    async keepEndedRuns() {
+      const { config } = await connection.workflowService.describeNamespace({ namespace });
+      if (String(config?.workflowExecutionRetentionTtl?.seconds) === String(RETENTION.seconds)) return;
+      await connection.workflowService.updateNamespace({
+        namespace,
+        config: { workflowExecutionRetentionTtl: RETENTION },
+      });
+    },
+    async hasEnded(workflowId) {
+      try {
+        const { workflowExecutionInfo: info } = await within(5000, () =>
+          connection.workflowService.describeWorkflowExecution({ namespace, execution: { workflowId } }),
+        );
+        return info?.status !== RUNNING;
+      } catch (error) {
+        return isNotFound(error);
+      }
+    },
+    close: () => connection.close(),
+  };
+}
+
+/** gRPC status 5. */
+const isNotFound = (error: unknown): boolean =>
+  typeof error === 'object' && error !== null && 'code' in error && error.code === 5;

@@ -1,0 +1,38 @@
+import { createHmac } from 'node:crypto';
+import type { Config } from '../../config.ts';
+
+/** What a command must have in common with the engine that it joins: whose money, which server, which queue. */
+const MUST = ['OPENAI_API_KEY', 'OPENAI_BASE_URL', 'ACCOUNT', 'TASK_QUEUE', 'STORAGE_EMULATOR_HOST'];
+
+/** A worker's settings as two commands compare them; the key only as a hash that needs the engine's token. */
+export function workerSettings(config: Config, token: string): Record<string, string> {
+  return {
+    OPENAI_API_KEY: createHmac('sha256', token)
+      .update(config.apiKey ?? '')
+      .digest('hex'),
+    // The demonstration's worker asks a simulator whose port is nobody's choice.
+    OPENAI_BASE_URL: config.account.simulated ? 'simulator' : config.baseUrl,
+    ACCOUNT: config.account.label,
+    TASK_QUEUE: config.taskQueue,
+    STORAGE_EMULATOR_HOST: config.gcsEndpoint ?? '',
+    MODEL_API: config.api,
+    IMAGE_ROUTE: config.route,
+    MAX_OUTPUT_TOKENS: String(config.maxOutputTokens),
+    MODEL_TIMEOUT_SECONDS: String(config.modelTimeoutMs / 1000),
+    REQUESTS_PER_MINUTE: String(config.limits.requestsPerMinute),
+    TOKENS_PER_MINUTE: String(config.limits.tokensPerMinute),
+    PROMPTS_FILE: config.promptsFile,
+  };
+}
+
+/** Names of the settings in which the two differ: those that must not, and those that may. */
+export function compareSettings(
+  mine: Record<string, string>,
+  running: Record<string, string>,
+): { must: string[]; may: string[] } {
+  const differing = Object.keys(mine).filter((name) => mine[name] !== running[name]);
+  return {
+    must: differing.filter((name) => MUST.includes(name)),
+    may: differing.filter((name) => !MUST.includes(name)),
+  };
+}

@@ -1,0 +1,208 @@
+import { randomBytes } from 'node:crypto';
+import { copyFileSync, statSync, truncateSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Logger } from '../../logger.ts';
+import { openControl, type Status } from './control.ts';
+import { keepRunning, type Command, type KeptProcess } from './kept-process.ts';
+import { takeLock } from './lock.ts';
+import { choosePorts, waitForPort } from './ports.ts';
+import { endProcess, identityOf, type ProcessIdentity } from './processes.ts';
+import { serverClient, type ServerClient } from './server.ts';
+import { engineFiles, type EngineProcesses, type Ports } from './state.ts';
+
+/** What an engine consists of, as data. */
+export interface EngineSpec {
+  dataDir: string;
+  namespace: string;
+  /** Chooses among the usual ports; an engine knows nothing else of its purpose. */
+  demo: boolean;
+  commands(ports: Ports): { server: Command; simulator: Command | null; worker: Command };
+  /** Settings of its worker, for comparison with those of later commands; the key is told as a hash with the token. */
+  settings(token: string): Record<string, string>;
+}
+
+export interface SupervisorOptions {
+  logger: Logger;
+  /** Ends the engine gracefully. */
+  signal: AbortSignal;
+  graceMs?: { worker: number; server: number };
+}
+
+/** A call takes up to 60 s; what it brings must still be recorded. */
+const GRACE_MS = { worker: 75_000, server: 10_000 };
+const FIRST_COMMAND_MS = 30_000;
+const READY_MS = 60_000;
+const POLL_MS = 2000;
+const LOG_BYTES = 50_000_000;
+
+/**
+ * Runs one engine (server, worker, and the simulator where it has one) for as long as a command or a hold needs it,
+ * and restarts what dies. Returns `busy` at once when another process already does so for this data folder.
+ */
+export async function supervise(spec: EngineSpec, options: SupervisorOptions): Promise<'ended' | 'busy'> {
+  const lock = takeLock(spec.dataDir);
+  if (lock === null) return 'busy';
+  const files = engineFiles(spec.dataDir);
+  try {
+    await new Supervisor(spec, options).run();
+    return 'ended';
+  } finally {
+    files.engine.remove();
+    lock.release();
+  }
+}
+
+class Supervisor {
+  readonly #spec: EngineSpec;
+  readonly #logger: Logger;
+  readonly #signal: AbortSignal;
+  readonly #grace: { worker: number; server: number };
+  readonly #files;
+  readonly #token = randomBytes(32).toString('hex');
+  readonly #running: Partial<Record<'server' | 'simulator' | 'worker', KeptProcess>> = {};
+  readonly #identities: EngineProcesses = {};
+  readonly #holds = new Set<string>();
+  #workerNeeded = false;
+  #stopAsked = false;
+  #commandsSeen = false;
+  #status: Status;
+
+  constructor(spec: EngineSpec, options: SupervisorOptions) {
+    this.#spec = spec;
+    this.#logger = options.logger;
+    this.#signal = options.signal;
+    this.#grace = options.graceMs ?? GRACE_MS;
+    this.#files = engineFiles(spec.dataDir);
+    const settings = spec.settings(this.#token);
+    this.#status = { state: 'starting', message: null, address: '', uiUrl: '', settings };
+  }
+
+  async run(): Promise<void> {
+    const control = await openControl(this.#token, {
+      status: () => this.#status,
+      onHello: ({ worker }) => {
+        this.#commandsSeen = true;
+        this.#workerNeeded ||= worker;
+      },
+      onHold: (workflowId) => this.#holds.add(workflowId),
+      onStop: () => (this.#stopAsked = true),
+      onLeave: () => undefined,
+    });
+    const tell = (change: Partial<Status>): void => {
+      this.#status = { ...this.#status, ...change };
+      control.broadcast(this.#status);
+    };
+    const supervisor = identityOf(process.pid);
+    if (supervisor === null) throw new Error('the supervisor cannot tell when it was started');
+    this.#files.engine.write({ supervisor, controlPort: control.port, token: this.#token });
+
+    try {
+      await this.#endOrphans();
+      const { server, commands, ports } = await this.#startServer();
+      tell({
+        address: `127.0.0.1:${String(ports.server)}`,
+        uiUrl: `http://127.0.0.1:${String(ports.ui)}`,
+      });
+      if (commands.simulator !== null) {
+        this.#start('simulator', commands.simulator);
+        await waitForPort(ports.simulator, READY_MS);
+      }
+      tell({ state: 'ready' });
+      await this.#serve(server, commands.worker, () => control.connected());
+      tell({ state: 'stopping' });
+      await server.close();
+    } catch (error) {
+      const message = error instanceof Error ? error.message : String(error);
+      this.#logger.error({ message }, 'the engine failed');
+      tell({ state: 'failed', message });
+    } finally {
+      await this.#stopAll();
+      this.#files.processes.remove();
+      control.close();
+    }
+  }
+
+  /** Until the last command and hold are gone, or a stop is asked. */
+  async #serve(server: ServerClient, worker: Command, commands: () => number): Promise<void> {
+    const began = Date.now();
+    let polled = began;
+    while (!this.#stopAsked && !this.#signal.aborted) {
+      if (this.#workerNeeded && this.#running.worker === undefined) this.#start('worker', worker);
+      if (Date.now() - polled > POLL_MS) {
+        for (const id of this.#holds) if (await server.hasEnded(id)) this.#holds.delete(id);
+        polled = Date.now();
+        capLogs(this.#spec.dataDir);
+      }
+      const waitsForFirst = !this.#commandsSeen && Date.now() - began < FIRST_COMMAND_MS;
+      if (commands() === 0 && this.#holds.size === 0 && !waitsForFirst) return;
+      await sleep(50);
+    }
+  }
+
+  /** The server on ports that are free; another choice of ports when it dies over one that was taken meanwhile. */
+  async #startServer() {
+    for (let attempt = 1; ; attempt++) {
+      const ports = await choosePorts(attempt === 1 ? this.#files.ports.read() : null, this.#spec.demo);
+      const commands = this.#spec.commands(ports);
+      this.#start('server', commands.server);
+      const server = serverClient(`127.0.0.1:${String(ports.server)}`, this.#spec.namespace);
+      if (await server.ready(attempt === 1 ? READY_MS : READY_MS / 2)) {
+        await server.keepEndedRuns();
+        this.#files.ports.write(ports);
+        return { server, commands, ports };
+      }
+      await server.close();
+      await this.#running.server?.stop(this.#grace.server);
+      if (attempt === 2) {
+        throw new Error(
+          `the Temporal server does not start; its last words are in ${logOf(this.#spec.dataDir, 'server')}`,
+        );
+      }
+    }
+  }
+
+  #start(name: 'server' | 'simulator' | 'worker', command: Command): void {
+    this.#running[name] = keepRunning(command, {
+      cwd: this.#spec.dataDir,
+      log: logOf(this.#spec.dataDir, name),
+      onStart: (identity: ProcessIdentity) => {
+        this.#identities[name] = identity;
+        this.#files.processes.write(this.#identities);
+        this.#logger.info({ process: name, pid: identity.pid }, `${name} started`);
+      },
+      onExit: (how, restartMs) =>
+        this.#logger.warn({ process: name, how, restartMs }, `${name} ended by itself and is started again`),
+    });
+  }
+
+  /** Worker first, so that the calls in flight can still be recorded. */
+  async #stopAll(): Promise<void> {
+    await this.#running.worker?.stop(this.#grace.worker);
+    await this.#running.simulator?.stop(this.#grace.server);
+    await this.#running.server?.stop(this.#grace.server);
+  }
+
+  /** What a killed supervisor left behind: it must not use the database beside our own server. */
+  async #endOrphans(): Promise<void> {
+    const left = this.#files.processes.read() ?? {};
+    if (left.worker !== undefined) await endProcess(left.worker, this.#grace.worker);
+    if (left.simulator !== undefined) await endProcess(left.simulator, this.#grace.server);
+    if (left.server !== undefined) await endProcess(left.server, this.#grace.server);
+  }
+}
+
+/** Log file of one of the engine's processes. */
+export const logOf = (dataDir: string, name: string): string => join(dataDir, `${name}.log`);
+
+/** Copies a log that has grown too long aside and empties it; its writers append, so they go on at its start. */
+function capLogs(dataDir: string): void {
+  for (const name of ['server', 'worker', 'simulator', 'engine']) {
+    const path = logOf(dataDir, name);
+    const size = statSync(path, { throwIfNoEntry: false })?.size ?? 0;
+    if (size > LOG_BYTES) {
+      copyFileSync(path, `${path}.old`);
+      truncateSync(path);
+    }
+  }
+}
