@@ -1,0 +1,62 @@
+// `npm run build`: compiles src/ into dist/ and bundles the workflows, as a worker loads them.
+// Works in a folder of its own and puts it in place at one stroke: a program that runs, or a second build, is not
+// disturbed half-way.
+import { chmodSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { StepError, report, root, run } from './lib.mjs';
+import { buildHash, checkNode } from './setup.mjs';
+
+const dist = join(root, 'dist');
+
+async function build() {
+  checkNode();
+  const hash = buildHash();
+  // Beside `dist` and as deep: source maps name their sources relative to it.
+  const folder = join(root, `dist.new-${process.pid}`);
+  try {
+    const tsc = join(root, 'node_modules', 'typescript', 'bin', 'tsc');
+    await run(process.execPath, [tsc, '-p', 'tsconfig.build.json', '--outDir', folder]);
+    makeExecutable(join(folder, 'cli.js'));
+    writeFileSync(join(folder, 'workflow-bundle.js'), await bundle(join(folder, 'workflows', 'index.js')));
+    writeFileSync(join(folder, '.image-analysis-build'), hash);
+    replaceDist(folder);
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+function makeExecutable(cli) {
+  if (!readFileSync(cli, 'utf8').startsWith('#!/usr/bin/env node\n')) {
+    throw new StepError('src/cli.ts must begin with #!/usr/bin/env node: it is the program that npm links.');
+  }
+  chmodSync(cli, 0o755);
+}
+
+/** The workflows and all that they import, in the one file that the worker's sandbox loads. */
+async function bundle(workflowsPath) {
+  const { DefaultLogger, bundleWorkflowCode } = await import('@temporalio/worker');
+  const { code } = await bundleWorkflowCode({ workflowsPath, logger: new DefaultLogger('WARN') });
+  return code;
+}
+
+function replaceDist(folder) {
+  for (let tries = 0; ; tries++) {
+    const old = join(root, `dist.old-${process.pid}-${tries}`);
+    try {
+      renameSync(dist, old);
+    } catch (error) {
+      if (error.code !== 'ENOENT') throw error;
+    }
+    try {
+      renameSync(folder, dist);
+      return;
+    } catch (error) {
+      // Another build was faster: its result makes room for this one.
+      if (!['ENOTEMPTY', 'EEXIST'].includes(error.code) || tries > 10) throw error;
+    } finally {
+      rmSync(old, { recursive: true, force: true });
+    }
+  }
+}
+
+await build().catch(report);
