@@ -1,0 +1,196 @@
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Limits } from '../shared/types.ts';
+import { createLimitAccount } from './account.ts';
+import { createCalls, newEntry, type CallReply } from './calls.ts';
+import { control } from './control.ts';
+import { ApiFailure, rateHeaders, wrongKey, type ApiError } from './errors.ts';
+import { createFaultPlan, type FaultRule } from './faults.ts';
+import { bodyOf, send, sendJson } from './http.ts';
+import type { LedgerEntry, Probe } from './ledger.ts';
+import { SERVED_MODELS } from './models.ts';
+import type { Api } from './parse.ts';
+import { createProbes } from './probes.ts';
+import { latencyMs, type Latency } from './random.ts';
+
+export interface SimulatorOptions {
+  /** 0, the default: any free port. */
+  port?: number;
+  /** `127.0.0.1` by default. The control routes ask for no key, so leave it on loopback. */
+  host?: string;
+  /** The mission's account by default: 500 requests and 30,000 tokens a minute. */
+  limits?: Limits;
+  latency?: Latency;
+  /** Decides faults, latencies and wrong answers; 1 by default. */
+  seed?: number;
+  faults?: readonly FaultRule[];
+  /** Accepted keys; `null`, the default: any that is not empty. */
+  apiKeys?: readonly string[] | null;
+  models?: readonly string[];
+  /** How long a picture's URL may take to be fetched; 10,000 ms by default. */
+  urlTimeoutMs?: number;
+}
+
+export interface Simulator {
+  /** Base URL for a client, `http://127.0.0.1:PORT/v1`. */
+  url: string;
+  port: number;
+  /** Every model call, in the order of arrival. Entries are filled in as the calls go on. */
+  ledger: readonly LedgerEntry[];
+  /** Every request that costs nothing. */
+  probes: readonly Probe[];
+  /** Rules without `from` begin at the next call. */
+  setFaults(rules: readonly FaultRule[]): void;
+  setKeys(keys: readonly string[] | null): void;
+  setLimits(limits: Limits): void;
+  /** Ends open calls and connections. */
+  close(): Promise<void>;
+}
+
+/**
+ * Starts an HTTP server that behaves as OpenAI does for questions about one picture, over both of its APIs. It fetches
+ * pictures itself, answers from what is drawn in them, and never calls anybody else.
+ *
+ * It does not stream, run tools or keep conversations.
+ */
+export async function startSimulator(options: SimulatorOptions = {}): Promise<Simulator> {
+  const seed = options.seed ?? 1;
+  const latency = options.latency ?? {};
+  const models = options.models ?? SERVED_MODELS;
+  const account = createLimitAccount(
+    options.limits ?? { requestsPerMinute: 500, tokensPerMinute: 30_000 },
+    () => performance.now(),
+  );
+  const ledger: LedgerEntry[] = [];
+  const stopping = new AbortController();
+  let keys = options.apiKeys ?? null;
+  let faults = createFaultPlan(options.faults ?? [], seed, 1);
+
+  const urlTimeoutMs = options.urlTimeoutMs ?? 10_000;
+  const answerCall = createCalls({
+    account,
+    seed,
+    models,
+    urlTimeoutMs,
+    stop: stopping.signal,
+    faultOf: (n, picture) => faults.faultOf(n, picture),
+    // A ninth of a call's time: a second at the real pace, less where the simulation is faster.
+    faultWaitMs: Math.max(50, (latency.medianMs ?? 9000) / 9),
+  });
+  const probes = createProbes({ models, urlTimeoutMs, stop: stopping.signal });
+
+  const settings: Pick<Simulator, 'setFaults' | 'setKeys' | 'setLimits'> = {
+    setFaults(rules) {
+      faults = createFaultPlan(rules, seed, ledger.length + 1);
+    },
+    setKeys(changed) {
+      keys = changed;
+    },
+    setLimits(limits) {
+      account.setLimits(limits);
+    },
+  };
+
+  const server = createServer((request, response) => {
+    handle(request, response).catch((error: unknown) => {
+      // A bug of the simulator's own must not look like a provider's error.
+      if (!response.headersSent) sendJson(response, 599, { simulatorFailed: String(error) });
+      response.destroy();
+    });
+  });
+  // Longer than any client keeps an idle connection, which would otherwise be closed under its next request.
+  server.keepAliveTimeout = 120_000;
+
+  async function handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    response.setHeader('x-simulated', 'true');
+    const path = new URL(request.url ?? '/', 'http://simulator').pathname;
+    if (path.startsWith('/_simulator/')) {
+      return control(request, response, path, { ...settings, ledger, probes: probes.seen });
+    }
+    const api = request.method === 'POST' ? API_PATHS[path] : undefined;
+    if (api !== undefined) return handleCall(api, request, response);
+    const keyProblem = keyProblemOf(request);
+    return probes.handle(request, response, path, keyProblem);
+  }
+
+  async function handleCall(api: Api, request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const arrived = performance.now();
+    const entry = newEntry(ledger.length + 1, api, Date.now());
+    ledger.push(entry);
+    response.on('finish', () => (entry.delivered = true));
+    response.on('close', () => (entry.delivered ??= false));
+
+    const reply = await replyTo(entry, request);
+    const due = reply.slow ? latencyMs(latency, seed, entry.n) - (performance.now() - arrived) : 0;
+    if (due > 0) await sleep(due, undefined, { signal: stopping.signal }).catch(() => undefined);
+
+    entry.status = reply.send === 'nothing' || reply.send === 'reset' ? null : reply.status;
+    entry.error = errorCodeOf(reply.body);
+    response.setHeaders(
+      new Map(
+        Object.entries({
+          'x-request-id': entry.requestId,
+          'openai-processing-ms': String(Math.round(performance.now() - arrived)),
+          'openai-organization': 'org-simulated',
+          'openai-version': '2020-10-01',
+          ...(reply.bare || reply.status === 401 ? {} : rateHeaders(account.state())),
+          ...reply.headers,
+        }),
+      ),
+    );
+    send(response, reply);
+  }
+
+  async function replyTo(entry: LedgerEntry, request: IncomingMessage): Promise<CallReply> {
+    const body = await bodyOf(request).catch((error: unknown) => error);
+    const problem = keyProblemOf(request) ?? (body instanceof ApiFailure ? body.answer : null);
+    if (problem !== null) return { ...plainError(problem) };
+    return answerCall(entry, body);
+  }
+
+  function keyProblemOf(request: IncomingMessage): ApiError | null {
+    const [, key] = /^Bearer\s+(\S+)$/.exec(request.headers.authorization ?? '') ?? [];
+    if (key === undefined) return wrongKey(null);
+    return keys === null || keys.includes(key) ? null : wrongKey(key);
+  }
+
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(options.port ?? 0, options.host ?? '127.0.0.1', resolve);
+  });
+  const { port } = server.address() as AddressInfo;
+
+  return {
+    url: `http://${options.host ?? '127.0.0.1'}:${port}/v1`,
+    port,
+    ledger,
+    probes: probes.seen,
+    ...settings,
+    async close() {
+      stopping.abort();
+      server.closeAllConnections();
+      await new Promise<void>((resolve) => server.close(() => resolve()));
+    },
+  };
+}
+
+const API_PATHS: Record<string, Api> = { '/v1/responses': 'responses', '/v1/chat/completions': 'chat' };
+
+const plainError = (error: ApiError): CallReply => ({
+  status: error.status,
+  body: error.body,
+  headers: error.headers ?? {},
+  bare: false,
+  send: 'whole',
+  slow: false,
+});
+
+/** Code or type of the error in a body, wherever the provider put it. */
+function errorCodeOf(body: unknown): string | null {
+  if (typeof body !== 'object' || body === null || !('error' in body)) return null;
+  const { error } = body;
+  if (typeof error !== 'object' || error === null) return error === null ? null : 'plain_string';
+  const { code, type } = error as { code?: string | number | null; type?: string | null };
+  return code !== null && code !== undefined ? String(code) : (type ?? null);
+}
