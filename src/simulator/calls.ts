@@ -97,7 +97,9 @@ export function createCalls(options: CallsOptions): AnswerCall {
     }
     const picture =
       source && !(fault === 'not-seen' && entry.route === 'url')
-        ? await charging(entry, admissionTokens(textOnly), () => load(source))
+        ? await charging(entry, admissionTokens(textOnly), () =>
+            loadPicture(source, options.urlTimeoutMs, options.stop),
+          )
         : null;
     entry.sha256 = picture?.sha256 ?? null;
     const pictureTokens =
@@ -176,9 +178,6 @@ export function createCalls(options: CallsOptions): AnswerCall {
     if (!admission.admitted) throw new ApiFailure(rateLimited(model, admission));
     entry.admitted = tokens;
   }
-
-  const load = (source: PictureSource): Promise<Picture> =>
-    loadPicture(source, options.urlTimeoutMs, options.stop);
 
   /** Faults that stand in for the account's own refusals: nothing is charged. */
   function refuseUncharged(fault: FaultKind | null, model: string): void {

@@ -95,8 +95,8 @@ export async function startSimulator(options: SimulatorOptions = {}): Promise<Si
   const server = createServer((request, response) => {
     handle(request, response).catch((error: unknown) => {
       // A bug of the simulator's own must not look like a provider's error.
-      if (!response.headersSent) sendJson(response, 599, { simulatorFailed: String(error) });
-      response.destroy();
+      if (response.headersSent) response.destroy();
+      else sendJson(response, 599, { error: { message: `The simulator failed: ${String(error)}` } });
     });
   });
   // Longer than any client keeps an idle connection, which would otherwise be closed under its next request.
