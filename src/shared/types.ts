@@ -106,7 +106,9 @@ export interface Plan {
   /** `null`: follows from the limits. */
   concurrency: number | null;
   limits: Limits;
-  /** Tokens that one call is expected to be charged, from the first picture's size. */
+  /** Tokens of a picture of the first picture's size: what is assumed where a picture's size is not known. */
+  imageTokens: number;
+  /** Tokens that one call is expected to be charged, from the first picture's size and the longest question. */
   tokensPerCall: number;
   /** The team that started it can tell one program version from another. */
   program: string;
@@ -156,6 +158,8 @@ export interface ImagePage {
   page: number;
   images: ImageRef[];
   skipped: SkippedObject[];
+  /** Cursor of the next page; `null` on the last one. */
+  next: string | null;
 }
 
 /** What the parent keeps of a listed page. */
@@ -275,6 +279,7 @@ export type FailureKind =
   | 'OutputTruncated'
   | 'InvalidAnswer'
   | 'PictureNotSeen'
+  | 'PictureUnreadable'
   // the whole run waits
   | 'Blocked'
   // recorded, and the run goes on
