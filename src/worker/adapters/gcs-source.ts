@@ -10,6 +10,14 @@ import type { ObjectFilter } from './object-filter.ts';
 
 /** Objects in one answer of the API; also its own maximum. */
 const API_PAGE = 1_000;
+
+/** An object of a listing. With `fields` the library hands the API's own objects on, whatever its types say. */
+interface Listed {
+  name: string;
+  generation: string;
+  size: string;
+}
+
 const FIELDS = 'items(name,generation,size),nextPageToken';
 
 /**
@@ -26,7 +34,7 @@ export function openGcsSource(place: GcsPlace, filter: ObjectFilter, gcs: Gcs, u
     cursor: string | null,
     max: number,
     signal?: AbortSignal,
-  ): AsyncGenerator<File> {
+  ): AsyncGenerator<Listed> {
     const bucket = (await gcs()).bucket(place.bucket);
     const last = cursor === null ? null : place.prefix + cursor;
     let query: GetFilesOptions | null = {
@@ -38,8 +46,10 @@ export function openGcsSource(place: GcsPlace, filter: ObjectFilter, gcs: Gcs, u
     };
     while (query !== null) {
       signal?.throwIfAborted();
-      const [files, next]: [File[], GetFilesOptions | null, ...unknown[]] = await bucket.getFiles(query);
-      for (const file of files) if (file.name !== last && !file.name.endsWith('/')) yield file;
+      const [, next, answer]: [unknown, GetFilesOptions | null, unknown?] = await bucket.getFiles(query);
+      for (const object of (answer as { items?: Listed[] }).items ?? []) {
+        if (object.name !== last && !object.name.endsWith('/')) yield object;
+      }
       query = next;
     }
   }
@@ -54,13 +64,13 @@ export function openGcsSource(place: GcsPlace, filter: ObjectFilter, gcs: Gcs, u
       const skipped: SkippedObject[] = [];
       let last: string | null = null;
       try {
-        for await (const file of objectsAfter(cursor, max, signal)) {
-          const name = file.name.slice(place.prefix.length);
+        for await (const object of objectsAfter(cursor, max, signal)) {
+          const name = object.name.slice(place.prefix.length);
           const verdict = filter(name);
           if (verdict.act === 'omit') continue;
           if (images.length + skipped.length === max) return { images, skipped, next: last };
           last = name;
-          if (verdict.act === 'take') images.push(imageOf(place, name, file));
+          if (verdict.act === 'take') images.push(imageOf(place, name, object));
           else skipped.push({ name, reason: verdict.reason });
         }
         if (last === null && cursor === null) await refusePicture(place, gcs);
@@ -86,9 +96,9 @@ export function openGcsSource(place: GcsPlace, filter: ObjectFilter, gcs: Gcs, u
   };
 }
 
-function imageOf(place: GcsPlace, name: string, file: File): ImageRef {
-  const uri = `gs://${place.bucket}/${file.name}`;
-  return { name, uri, identity: `${uri}#${file.metadata.generation}`, bytes: Number(file.metadata.size) };
+function imageOf(place: GcsPlace, name: string, object: Listed): ImageRef {
+  const uri = `gs://${place.bucket}/${object.name}`;
+  return { name, uri, identity: `${uri}#${object.generation}`, bytes: Number(object.size) };
 }
 
 /** The object that an identity names. */

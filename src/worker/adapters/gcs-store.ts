@@ -96,13 +96,13 @@ async function* pages(
 ): AsyncGenerator<{ names: string[]; folders: string[] }> {
   let query: GetFilesOptions | null = { ...what, delimiter: '/', autoPaginate: false };
   while (query !== null) {
-    const [files, next, answer]: [{ name: string }[], GetFilesOptions | null, unknown?] = await (
+    const [, next, answer]: [unknown, GetFilesOptions | null, unknown?] = await (
       await gcs()
     )
       .bucket(bucket)
       .getFiles(query);
-    const { prefixes } = (answer ?? {}) as { prefixes?: string[] };
-    yield { names: files.map((file) => file.name), folders: prefixes ?? [] };
+    const { items, prefixes } = answer as { items?: { name: string }[]; prefixes?: string[] };
+    yield { names: (items ?? []).map((item) => item.name), folders: prefixes ?? [] };
     query = next;
   }
 }

@@ -8,9 +8,6 @@ export interface GcsOptions {
 /** Google's client, made when it is first needed: loading it takes a fifth of a second. */
 export type Gcs = () => Promise<Storage>;
 
-/** One request may be repeated this long by the client itself; what lasts longer is for Temporal to retry. */
-const RETRY_SECONDS = 60;
-
 /**
  * Access to Cloud Storage with Application Default Credentials, which Google's library finds by itself
  * (`GOOGLE_APPLICATION_CREDENTIALS`, `gcloud auth application-default login`, or the machine's service account).
@@ -24,7 +21,8 @@ export function createGcs(options: GcsOptions = {}): Gcs {
 
 async function connect(apiEndpoint: string | null): Promise<Storage> {
   const { Storage } = await import('@google-cloud/storage');
-  const retryOptions = { autoRetry: true, maxRetries: 3, totalTimeout: RETRY_SECONDS };
+  // Once, for a dropped connection: what lasts is for Temporal to retry, and a person hears of it within seconds.
+  const retryOptions = { autoRetry: true, maxRetries: 1, totalTimeout: 60 };
   if (apiEndpoint === null) return new Storage({ retryOptions });
   const storage = new Storage({ retryOptions, apiEndpoint });
   // The library leaves the path out when STORAGE_EMULATOR_HOST is set, and every list then answers 404.
