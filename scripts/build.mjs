@@ -2,7 +2,7 @@
 // Works in a folder of its own and puts it in place at one stroke: a program that runs, or a second build, is not
 // disturbed half-way.
 import { chmodSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { StepError, report, root, run } from './lib.mjs';
 import { buildHash, checkNode } from './setup.mjs';
 
@@ -17,7 +17,7 @@ async function build() {
     const tsc = join(root, 'node_modules', 'typescript', 'bin', 'tsc');
     await run(process.execPath, [tsc, '-p', 'tsconfig.build.json', '--outDir', folder]);
     makeExecutable(join(folder, 'cli.js'));
-    writeFileSync(join(folder, 'workflow-bundle.js'), await bundle(join(folder, 'workflows', 'index.js')));
+    writeFileSync(join(folder, 'workflow-bundle.js'), await bundle(folder));
     writeFileSync(join(folder, '.image-analysis-build'), hash);
     replaceDist(folder);
   } finally {
@@ -32,11 +32,15 @@ function makeExecutable(cli) {
   chmodSync(cli, 0o755);
 }
 
-/** The workflows and all that they import, in the one file that the worker's sandbox loads. */
-async function bundle(workflowsPath) {
+/**
+ * The workflows and all that they import, in the one file that the worker's sandbox loads. The same sources give the
+ * same text: the name of the temporary folder does not stay in it.
+ */
+async function bundle(folder) {
   const { DefaultLogger, bundleWorkflowCode } = await import('@temporalio/worker');
+  const workflowsPath = join(folder, 'workflows', 'index.js');
   const { code } = await bundleWorkflowCode({ workflowsPath, logger: new DefaultLogger('WARN') });
-  return code;
+  return code.replaceAll(basename(folder), basename(dist));
 }
 
 function replaceDist(folder) {

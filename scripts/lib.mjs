@@ -14,10 +14,10 @@ export class StepError extends Error {
   }
 }
 
-/** Runs a command in the clone and collects what it prints. Throws a {@link StepError} unless it exits with 0. */
-export function run(command, args, env = process.env) {
+/** Runs a command and collects what it prints. Throws a {@link StepError} unless it exits with 0. */
+export function run(command, args, { cwd = root } = {}) {
   return new Promise((done, fail) => {
-    const child = spawn(command, args, { cwd: root, env, stdio: ['ignore', 'pipe', 'pipe'] });
+    const child = spawn(command, args, { cwd, stdio: ['ignore', 'pipe', 'pipe'] });
     let output = '';
     const collect = (chunk) => (output += chunk);
     child.stdout.setEncoding('utf8').on('data', collect);

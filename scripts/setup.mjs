@@ -1,8 +1,10 @@
 // Dependencies and build, brought up to date when they are not. Called by `npm start` and `npm test`.
 import { createHash } from 'node:crypto';
 import {
+  copyFileSync,
   linkSync,
   mkdirSync,
+  mkdtempSync,
   readFileSync,
   readdirSync,
   renameSync,
@@ -10,17 +12,24 @@ import {
   statSync,
   writeFileSync,
 } from 'node:fs';
-import { dirname, join, relative } from 'node:path';
+import { join, relative } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { StepError, root, run, secondsSince } from './lib.mjs';
 
 const OLDEST_NODE = [20, 19];
 const LOCKFILE = join(root, 'package-lock.json');
-const INSTALL_STAMP = join(root, 'node_modules', '.image-analysis-setup');
+const NODE_MODULES = join(root, 'node_modules');
+const STAMP = '.image-analysis-setup';
+const INSTALL_STAMP = join(NODE_MODULES, STAMP);
 const BUILD_STAMP = join(root, 'dist', '.image-analysis-build');
 
-/** Held while a set-up works. Outside `node_modules`, which `npm ci` removes. */
-const LOCK = join(root, '.image-analysis', 'setup.lock');
+/** What a set-up needs while it works; left out of git. */
+const STATE = join(root, '.image-analysis');
+const INSTALLING = 'install-';
+const LEFTOVER_MS = 60 * 60_000;
+
+/** Held while a set-up works. */
+const LOCK = join(STATE, 'setup.lock');
 const LOCK_TOUCH_MS = 1_000;
 /** A lock that nobody has touched for so long is of a set-up that was killed. */
 const LOCK_STALE_MS = 10_000;
@@ -44,15 +53,41 @@ export async function setUp({ build = true } = {}) {
   if (current()) return;
   await withLock(async () => {
     if (!dependenciesAreCurrent()) {
-      await step('Installing dependencies (npm ci)', async () => {
-        await run('npm', ['ci', '--include=dev', '--no-audit', '--no-fund', '--loglevel=error']);
-        writeFileSync(INSTALL_STAMP, installHash());
-      });
+      await step('Installing dependencies (npm ci)', install);
     }
     if (build && !buildIsCurrent()) {
       await step('Building', () => run(process.execPath, [join(root, 'scripts', 'build.mjs')]));
     }
   });
+}
+
+/**
+ * Installs beside `node_modules` and swaps: an install that is killed leaves nothing half-done, and what runs from the
+ * old packages is not disturbed until then.
+ */
+async function install() {
+  const hash = installHash();
+  removeLeftovers();
+  const folder = mkdtempSync(join(STATE, INSTALLING));
+  try {
+    for (const name of ['package.json', 'package-lock.json'])
+      copyFileSync(join(root, name), join(folder, name));
+    await run('npm', ['ci', '--include=dev', '--no-audit', '--no-fund', '--loglevel=error'], { cwd: folder });
+    const installed = join(folder, 'node_modules');
+    writeFileSync(join(installed, STAMP), hash);
+    rmSync(NODE_MODULES, { recursive: true, force: true });
+    renameSync(installed, NODE_MODULES);
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+/** Folders of installs that were killed. Their npm may outlive them for a while, so the young ones are left alone. */
+function removeLeftovers() {
+  for (const name of readdirSync(STATE).filter((name) => name.startsWith(INSTALLING))) {
+    const folder = join(STATE, name);
+    if (isOlderThan(folder, LEFTOVER_MS)) rmSync(folder, { recursive: true, force: true });
+  }
 }
 
 /** Says in one line what is done and how long it took; on stderr, so that a command's own output stays clean. */
@@ -131,7 +166,7 @@ function readOr(path, other) {
  * known by its age, also where process numbers mean nothing (containers that share a folder).
  */
 async function withLock(work) {
-  mkdirSync(dirname(LOCK), { recursive: true });
+  mkdirSync(STATE, { recursive: true });
   for (let waited = 0; !takeLock(); waited++) {
     if (waited === 0) process.stderr.write('Another set-up of this folder is under way; waiting for it.\n');
     await sleep(250);
@@ -156,19 +191,20 @@ function takeLock() {
   } catch (error) {
     if (error.code !== 'EEXIST') throw error;
   }
-  if (isStale(LOCK)) removeStaleLock();
+  if (isOlderThan(LOCK, LOCK_STALE_MS)) removeStaleLock();
   return false;
 }
 
-const isStale = (path) =>
-  Date.now() - (statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? Infinity) > LOCK_STALE_MS;
+/** Whether a file or folder exists and was last changed so long ago. */
+const isOlderThan = (path, ms) =>
+  Date.now() - (statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? Infinity) > ms;
 
 /** Moved aside and looked at again: meanwhile another one may have removed it and taken a lock of its own. */
 function removeStaleLock() {
   const aside = `${LOCK}.${process.pid}`;
   try {
     renameSync(LOCK, aside);
-    if (!isStale(aside)) linkSync(aside, LOCK);
+    if (!isOlderThan(aside, LOCK_STALE_MS)) linkSync(aside, LOCK);
   } catch (error) {
     if (!['ENOENT', 'EEXIST'].includes(error.code)) throw error;
   } finally {
