@@ -17,13 +17,7 @@ import type { LedgerEntry } from './ledger.ts';
 import { outputOf } from './output.ts';
 import type { Api, ParsedCall } from './parse.ts';
 import { parseCall } from './parse.ts';
-import {
-  downloadRefused,
-  downloadTimeout,
-  loadPicture,
-  type Picture,
-  type PictureSource,
-} from './picture.ts';
+import { downloadRefused, downloadTimeout, loadPicture, type Picture } from './picture.ts';
 import { questionOf } from './questions.ts';
 import { errorInside, replyBody, type Output } from './reply.ts';
 import { sceneOf } from './scene.ts';
