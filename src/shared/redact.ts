@@ -83,7 +83,8 @@ const RULES: readonly (readonly [RegExp, string | ((...groups: string[]) => stri
  *   six characters are ignored, because they would tear holes into ordinary words.
  */
 export function redact(text: string, secrets: readonly string[] = [], max = 1_000): string {
-  let result = text;
+  // First, so that a control character inside a secret does not hide it.
+  let result = plain(text, text.length);
   for (const secret of secrets) {
     if (secret.length < 6) continue;
     for (const form of new Set([secret, encodeURIComponent(secret), secret.trim()])) {
@@ -91,7 +92,7 @@ export function redact(text: string, secrets: readonly string[] = [], max = 1_00
     }
   }
   // Far more than is shown, and little enough that a server's megabytes cost nothing.
-  result = plain(result, 64_000);
+  result = result.slice(0, 64_000);
   for (const [pattern, replacement] of RULES) {
     result =
       typeof replacement === 'string'
