@@ -6,7 +6,10 @@ import { StoreError } from '../../shared/result-store.ts';
  */
 export function checkStorePath(place: string, relative: string): string {
   const parts = relative.split('/');
-  const sound = parts.every((part) => part !== '' && part !== '.' && part !== '..' && !/[\\\0]/.test(part));
+  const sound =
+    !relative.includes('\\') &&
+    !relative.includes('\0') &&
+    !parts.some((part) => ['', '.', '..'].includes(part));
   if (sound) return relative;
   throw new StoreError(
     'invalid',
