@@ -51,7 +51,7 @@ const choice = z.looseObject({
 const shape = z.looseObject({
   model: z.string().optional().catch(undefined),
   choices: z.tuple([choice], z.unknown()),
-  usage: z.unknown(),
+  usage: z.unknown().optional(),
 });
 
 /** The message in the API's answer; a `string` says why it is none. */

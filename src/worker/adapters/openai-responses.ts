@@ -47,7 +47,7 @@ const shape = z.looseObject({
   status: z.string().nullish().catch(null),
   incomplete_details: z.looseObject({ reason: z.string().nullish() }).nullish().catch(null),
   output: z.array(item),
-  usage: z.unknown(),
+  usage: z.unknown().optional(),
 });
 
 /** The message in the API's answer; a `string` says why it is none. */
