@@ -31,7 +31,8 @@ export interface ListedImages {
 /** Opens a source. Throws a {@link SourceError} `invalid` for an address that can be none. */
 export type OpenSource = (uri: string, filter: { include: string[]; exclude: string[] }) => ImageSource;
 
-export type SourceErrorKind = 'invalid' | 'missing' | 'forbidden' | 'unreadable' | 'unreachable' | 'gone' | 'changed';
+export type SourceErrorKind =
+  'invalid' | 'missing' | 'forbidden' | 'unreadable' | 'unreachable' | 'gone' | 'changed';
 
 /** A source that does not give what is asked of it. The message names the place and the remedy, and holds no URL signature. */
 export class SourceError extends Error {

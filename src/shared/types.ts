@@ -379,7 +379,8 @@ export interface FailureLine {
   message: string;
 }
 
-export type RunState = 'planning' | 'running' | 'paused' | 'blocked' | 'complete' | 'incomplete' | 'cancelled' | 'failed';
+export type RunState =
+  'planning' | 'running' | 'paused' | 'blocked' | 'complete' | 'incomplete' | 'cancelled' | 'failed';
 
 /** Answer of the parent's query `progress`, and the body of `progress.json`. */
 export interface Progress {
@@ -433,4 +434,22 @@ export interface RunResult {
   images: number;
   skipped: number;
   counts: Counts;
+}
+
+/** One picture's line in an index segment: what lists, filters and sums need, without descriptions. */
+export interface IndexLine {
+  name: string;
+  identity: string;
+  /** Number of the batch whose shard holds the answers. */
+  batch: number;
+  /** By prompt id: the count where it matched, 0 where it did not, the kind of failure where there is no answer. */
+  answers: Record<string, number | FailureKind>;
+}
+
+/** The shards of one page summed up, as written to `index/000000.json`: immutable. */
+export interface Segment {
+  page: number;
+  counts: Counts;
+  minutes: MinuteLine[];
+  images: IndexLine[];
 }

@@ -1,0 +1,31 @@
+import { type AskDeps, createAskModel } from './ask-model.ts';
+import { createListImages } from './list-images.ts';
+import { createOpenBatch } from './open-batch.ts';
+import { createPlanRun, type PlanDeps } from './plan-run.ts';
+import { createSaveBatch } from './save-batch.ts';
+import { createSaveResults, type SaveResultsDeps } from './save-results.ts';
+import { createSaveSegment } from './save-segment.ts';
+import { createShardReader } from './shards.ts';
+
+export type { BatchImage } from './open-batch.ts';
+
+/** Everything but the model's calls: on the ordinary task queue. */
+export function createRunActivities(deps: PlanDeps & Pick<SaveResultsDeps, 'answersOf'>) {
+  const shards = createShardReader(deps.files);
+  return {
+    planRun: createPlanRun(deps),
+    listImages: createListImages(deps),
+    openBatch: createOpenBatch(deps),
+    saveBatch: createSaveBatch(deps),
+    saveSegment: createSaveSegment({ ...deps, shards }),
+    saveResults: createSaveResults({ ...deps, shards }),
+  };
+}
+
+/** The model's calls: alone on the account's own task queue, behind the limiter. */
+export function createModelActivities(deps: AskDeps) {
+  return { askModel: createAskModel(deps) };
+}
+
+export type RunActivities = ReturnType<typeof createRunActivities>;
+export type ModelActivities = ReturnType<typeof createModelActivities>;

@@ -1,0 +1,47 @@
+import { Context } from '@temporalio/activity';
+import { files } from '../shared/names.ts';
+import type { ImagePage, PageSummary } from '../shared/types.ts';
+import type { OpenSource } from './ports.ts';
+import { runFailure } from './run-failure.ts';
+import type { RunFiles, RunPlace } from './run-files.ts';
+
+export interface ListInput extends RunPlace {
+  page: number;
+  cursor: string | null;
+  /** Pictures a page. */
+  max: number;
+  /** Pictures on earlier pages. */
+  found: number;
+}
+
+/**
+ * Lists one page of the source and freezes it as `images/000000.json`, so that a picture is named by page and index
+ * from here on. A page that is there already is taken as it is: the pictures of a run are listed once.
+ */
+export function createListImages(deps: { files: RunFiles; openSource: OpenSource }) {
+  return async function listImages(input: ListInput): Promise<PageSummary> {
+    try {
+      const plan = await deps.files.plan(input);
+      const store = deps.files.store(input.results);
+      const left = plan.limit === null ? Infinity : plan.limit - input.found;
+      const ctx = Context.current();
+      const beat = setInterval(() => {
+        ctx.heartbeat();
+      }, 5_000);
+      try {
+        const source = deps.openSource(plan.source, { include: plan.include, exclude: plan.exclude });
+        const listed = await source.list(input.cursor, Math.min(input.max, left), ctx.cancellationSignal);
+        const next = listed.images.length >= left ? null : listed.next;
+        const page: ImagePage = { page: input.page, images: listed.images, skipped: listed.skipped, next };
+        const path = files.page(input.page);
+        const created = await store.create(path, `${JSON.stringify(page)}\n`);
+        const kept = created ? page : await deps.files.page(input, input.page);
+        return { images: kept.images.length, skipped: kept.skipped.length, next: kept.next };
+      } finally {
+        clearInterval(beat);
+      }
+    } catch (err) {
+      throw runFailure(err);
+    }
+  };
+}

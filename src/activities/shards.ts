@@ -1,0 +1,26 @@
+import { files } from '../shared/names.ts';
+import type { Shard } from '../shared/types.ts';
+import { kept, type RunFiles } from './run-files.ts';
+
+/** Reads shards, and keeps the last ones read: the results of a small run are composed from the same ones again and again. */
+export interface ShardReader {
+  /** `null` while the batch has not written its shard. */
+  read(results: string, batch: number): Promise<Shard | null>;
+}
+
+/** Shards of some 1,000 pictures; one is about 8 KB. */
+const SHARDS_KEPT = 300;
+
+export function createShardReader(runFiles: RunFiles): ShardReader {
+  const cache = new Map<string, Promise<Shard>>();
+  return {
+    async read(results, batch) {
+      const key = `${results} ${batch}`;
+      const known = cache.get(key);
+      if (known) return known;
+      const text = await runFiles.store(results).read(files.shard(batch));
+      if (text === null) return null;
+      return kept(cache, key, SHARDS_KEPT, async () => JSON.parse(text) as Shard);
+    },
+  };
+}

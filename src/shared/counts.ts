@@ -1,0 +1,65 @@
+import type { Counts, PromptResult } from './types.ts';
+
+export const noCounts = (): Counts => ({
+  images: 0,
+  imagesComplete: 0,
+  answered: 0,
+  failed: 0,
+  matches: {},
+  failures: {},
+  tries: 0,
+  rateLimited: 0,
+  fallbacks: 0,
+  urlAnswers: 0,
+  base64Answers: 0,
+  inputTokens: 0,
+  cachedTokens: 0,
+  outputTokens: 0,
+  charged: 0,
+});
+
+/** The sum of two counts; neither is changed. */
+export function addCounts(a: Counts, b: Counts): Counts {
+  const sum = noCounts();
+  for (const key of Object.keys(sum) as (keyof Counts)[]) {
+    if (key === 'matches' || key === 'failures') sum[key] = addRecords(a[key], b[key]);
+    else sum[key] = a[key] + b[key];
+  }
+  return sum;
+}
+
+/** What one question's outcome adds; the picture itself is counted by {@link countImage}. */
+export function countPrompt(prompt: string, outcome: PromptResult): Counts {
+  const counts = noCounts();
+  const tries = outcome.ok ? outcome.result.tries : outcome.failure.tries;
+  counts.tries = tries.length;
+  counts.rateLimited = tries.filter((t) => t.outcome === 'RateLimited').length;
+  if (!outcome.ok) {
+    counts.failed = 1;
+    counts.failures = { [outcome.failure.kind]: 1 };
+    counts.charged = tries.reduce((sum, t) => sum + t.charged, 0);
+    return counts;
+  }
+  const { result } = outcome;
+  counts.answered = 1;
+  if (result.match) counts.matches = { [prompt]: 1 };
+  if (result.fallback !== undefined) counts.fallbacks = 1;
+  if (result.route === 'url') counts.urlAnswers = 1;
+  else counts.base64Answers = 1;
+  counts.inputTokens = result.usage?.inputTokens ?? 0;
+  counts.cachedTokens = result.usage?.cachedTokens ?? 0;
+  counts.outputTokens = result.usage?.outputTokens ?? 0;
+  counts.charged = result.charged;
+  return counts;
+}
+
+/** What a finished picture adds beside its questions. */
+export function countImage(outcomes: readonly PromptResult[]): Counts {
+  return { ...noCounts(), images: 1, imagesComplete: outcomes.every((outcome) => outcome.ok) ? 1 : 0 };
+}
+
+function addRecords(a: Record<string, number>, b: Record<string, number>): Record<string, number> {
+  const sum = { ...a };
+  for (const [key, n] of Object.entries(b)) sum[key] = (sum[key] ?? 0) + n;
+  return sum;
+}

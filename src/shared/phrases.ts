@@ -1,0 +1,22 @@
+import type { Counts, PromptResult } from './types.ts';
+
+/** `1 picture`, `4 pictures`. */
+export const plural = (n: number, word: string): string => `${n} ${word}${n === 1 ? '' : 's'}`;
+
+/** `2/6 prompts matched`, with what failed where something did. */
+export function matchedOf(outcomes: readonly PromptResult[]): string {
+  const matched = outcomes.filter((outcome) => outcome.ok && outcome.result.match).length;
+  const failed = outcomes.filter((outcome) => !outcome.ok).length;
+  return `${matched}/${outcomes.length} prompts matched${failed > 0 ? `, ${failed} failed` : ''}`;
+}
+
+/** `batch 32/85 completed in 87.11s (4/4 successful)`. */
+export const batchDone = (title: string, ms: number, counts: Counts): string =>
+  `${title} completed in ${(ms / 1000).toFixed(2)}s (${counts.imagesComplete}/${counts.images} successful)`;
+
+/** `71.5 minutes`, `42 seconds`. */
+export function inWords(ms: number): string {
+  if (ms >= 2 * 3_600_000) return `${(ms / 3_600_000).toFixed(1)} hours`;
+  if (ms >= 90_000) return `${(ms / 60_000).toFixed(1)} minutes`;
+  return `${Math.ceil(ms / 1000)} seconds`;
+}

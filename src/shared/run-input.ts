@@ -1,0 +1,97 @@
+import { type Problem, promptSetProblems } from './prompt-rules.ts';
+import type { RunInput } from './types.ts';
+
+/** Pictures side by side in one child: more would make a child's history and its shard too large. */
+export const MAX_BATCH_SIZE = 16;
+/** Questions in one batch, so that its results stay far below Temporal's 2 MB a payload. */
+export const MAX_QUESTIONS_IN_BATCH = 400;
+
+type Rule = (value: unknown) => string | null;
+
+const isGcs = (text: string): boolean => /^gs:\/\/[a-z0-9][a-z0-9._-]+(\/.*)?$/.test(text);
+const isAbsolute = (text: string): boolean => /^(\/|[A-Za-z]:[\\/])/.test(text);
+
+const place: Rule = (value) => {
+  if (typeof value !== 'string' || value === '')
+    return 'must be a text: gs://bucket/prefix/ or the absolute path of a folder';
+  if (isGcs(value) || isAbsolute(value)) return null;
+  if (value.startsWith('gs://')) return 'is no bucket address: write gs://bucket/prefix/';
+  return 'is a relative path, which means nothing to a worker elsewhere: give the absolute path, or gs://bucket/prefix/';
+};
+
+const text: Rule = (value) =>
+  typeof value === 'string' && value !== '' ? null : 'must be a text that is not empty';
+
+const wholeNumber =
+  (least: number, most: number): Rule =>
+  (value) =>
+    Number.isInteger(value) && (value as number) >= least && (value as number) <= most
+      ? null
+      : `must be a whole number from ${least} to ${most}`;
+
+const globs: Rule = (value) =>
+  Array.isArray(value) && value.every((glob) => typeof glob === 'string' && glob !== '')
+    ? null
+    : 'must be a list of globs, such as ["**/*.jpg"]';
+
+const rules: { [F in keyof Required<RunInput>]: Rule } = {
+  source: place,
+  results: place,
+  name: (value) =>
+    typeof value === 'string' && /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/.test(value)
+      ? null
+      : 'must be letters, digits, dots, dashes and underscores, 64 at most, such as 20251126_025312',
+  prompts: (value) => (isRecord(value) ? null : 'must be { instructions, prompts: [{ id, name, text }] }'),
+  model: text,
+  detail: (value) => (['low', 'high', 'auto'].includes(value as string) ? null : 'must be low, high or auto'),
+  batchSize: wholeNumber(1, MAX_BATCH_SIZE),
+  concurrency: wholeNumber(1, 10_000),
+  include: globs,
+  exclude: globs,
+  limit: wholeNumber(1, 100_000_000),
+};
+
+/**
+ * Everything that is wrong with what a person gave to `analyzeImages`, field by field; empty when nothing is. Pure, so
+ * that the workflow and the command line say the same. It looks at the input alone: whether the source is there is
+ * the plan's to find out.
+ */
+export function checkRunInput(input: unknown): Problem[] {
+  if (!isRecord(input)) {
+    return [
+      {
+        field: 'input',
+        value: shown(input),
+        problem: 'must be an object such as {"source":"gs://bucket/prefix/"}',
+      },
+    ];
+  }
+  const problems: Problem[] = [];
+  if (input.source === undefined) {
+    problems.push({
+      field: 'source',
+      value: '',
+      problem: 'is missing: give gs://bucket/prefix/ or the absolute path of a folder',
+    });
+  }
+  for (const [field, value] of Object.entries(input)) {
+    if (value === undefined) continue;
+    if (!(field in rules)) {
+      const known = Object.keys(rules).join(', ');
+      problems.push({ field, value: shown(value), problem: `is no field of a run; known are ${known}` });
+      continue;
+    }
+    const problem = rules[field as keyof RunInput](value);
+    if (problem !== null)
+      problems.push({ field, value: shown(value), problem: `${shown(value)} ${problem}` });
+  }
+  if (isRecord(input.prompts)) {
+    problems.push(...promptSetProblems(input.prompts).map((p) => ({ ...p, field: `prompts.${p.field}` })));
+  }
+  return problems;
+}
+
+const isRecord = (value: unknown): value is Record<string, unknown> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
+
+const shown = (value: unknown): string => (JSON.stringify(value) ?? String(value)).slice(0, 80);

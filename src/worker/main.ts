@@ -1,0 +1,171 @@
+import { existsSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { Context } from '@temporalio/activity';
+import { NativeConnection, type TunerHolder, Worker, type WorkerOptions } from '@temporalio/worker';
+import type { Allowance } from '../activities/ask-model.ts';
+import { createModelActivities, createRunActivities } from '../activities/index.ts';
+import { createTextTokens } from '../activities/text-tokens.ts';
+import { createUrlHealth } from '../activities/url-health.ts';
+import type { Config } from '../config.ts';
+import type { Logger } from '../logger.ts';
+import { modelQueueOf, SEARCH_ATTRIBUTES } from '../shared/names.ts';
+import type { ImageResult } from '../shared/types.ts';
+import { systemClock } from './clock.ts';
+import { followLimits } from './limits-file.ts';
+import { createParts } from './parts.ts';
+import { loadPrompts } from './prompts-file.ts';
+import { createRateLimiter, type RateLimiter } from './rate-limiter.ts';
+import { installRuntime } from './runtime.ts';
+import { createLimitedSlots, type LimitedSlots } from './slot-supplier.ts';
+
+/** The mission's mean; the limiter learns its own from the first calls. */
+const TOKENS_PER_CALL = 1_500;
+
+/** The limits decide how many calls are in flight; this only bounds memory when a provider hangs. */
+const MAX_CALLS_IN_FLIGHT = 500;
+
+/** Calls in flight at a shutdown end and are recorded; the longest is a call's time-out. */
+const GRACE = '60 seconds';
+const FORCE = '75 seconds';
+
+/** A batch's answers are asked for at most so long: results are a view, and can wait for the next time. */
+const QUERY_MS = 5_000;
+
+/**
+ * One worker process: workflows and ordinary activities on the task queue, and the model's calls on the account's own
+ * queue behind the limiter. Runs until `signal` aborts or the process is told to end, then lets open calls end.
+ * Throws when the server cannot be reached.
+ */
+export async function runWorker(
+  config: Config,
+  options: { logger: Logger; signal?: AbortSignal },
+): Promise<void> {
+  const { logger, signal } = options;
+  if (config.address === null)
+    throw new Error('a worker needs the address of a Temporal server: TEMPORAL_ADDRESS');
+  installRuntime(logger);
+  const parts = createParts(config);
+  const limiter = createRateLimiter({
+    limits: config.limits,
+    tokensPerCall: TOKENS_PER_CALL,
+    clock: systemClock,
+  });
+  const slots = createLimitedSlots(limiter, MAX_CALLS_IN_FLIGHT);
+  const unfollow =
+    config.limitsFile === null ? null : await followLimits(config.limitsFile, { change: limiter.setLimits });
+  const connection = await NativeConnection.connect({ address: config.address });
+  const modelQueue = modelQueueOf(config.taskQueue, config.account);
+  const common: Omit<WorkerOptions, 'taskQueue'> = {
+    connection,
+    namespace: config.namespace,
+    shutdownGraceTime: GRACE,
+    shutdownForceTime: FORCE,
+    // A cancel and a tries' record reach the other side with the next heartbeat.
+    maxHeartbeatThrottleInterval: '2 seconds',
+    defaultHeartbeatThrottleInterval: '2 seconds',
+  };
+  try {
+    const runWorker = await Worker.create({
+      ...common,
+      ...workflowCode(),
+      taskQueue: config.taskQueue,
+      activities: createRunActivities({
+        ...parts,
+        account: config.account,
+        taskQueue: config.taskQueue,
+        loadPrompts: () => loadPrompts(config.promptsFile),
+        limits: () => limiter.snapshot().limits,
+        defaults: { model: config.model, detail: config.detail, results: config.results },
+        api: config.api,
+        route: config.route,
+        maxOutputTokens: config.maxOutputTokens,
+        searchAttributes: () => knownSearchAttributes(connection, config.namespace),
+        answersOf,
+      }),
+    });
+    const modelWorker = await Worker.create({
+      ...common,
+      taskQueue: modelQueue,
+      activities: createModelActivities({
+        ...parts,
+        allowance: allowanceOf(limiter, slots),
+        urlHealth: createUrlHealth(() => performance.now()),
+        textTokens: createTextTokens(),
+        now: Date.now,
+        random: Math.random,
+      }),
+      tuner: limitedTuner(slots),
+      // One poller: only then does the slot that the limiter gave belong to the next task.
+      maxConcurrentActivityTaskPolls: 1,
+    });
+    const workers = [runWorker, modelWorker];
+    signal?.addEventListener('abort', () => {
+      for (const worker of workers) if (worker.getState() === 'RUNNING') worker.shutdown();
+    });
+    logger.info(
+      { address: config.address, taskQueue: config.taskQueue, modelQueue, ...limiter.snapshot().limits },
+      'worker is ready',
+    );
+    await Promise.all(workers.map((worker) => worker.run()));
+  } finally {
+    unfollow?.();
+    await connection.close();
+  }
+}
+
+/** The bundle that the build made; from source it is made at the start. */
+function workflowCode(): Pick<WorkerOptions, 'workflowBundle' | 'workflowsPath'> {
+  const bundle = fileURLToPath(new URL('../workflow-bundle.js', import.meta.url));
+  if (existsSync(bundle)) return { workflowBundle: { codePath: bundle } };
+  return { workflowsPath: fileURLToPath(new URL('../workflows/index.ts', import.meta.url)) };
+}
+
+function limitedTuner(slots: LimitedSlots): TunerHolder {
+  return {
+    workflowTaskSlotSupplier: { type: 'fixed-size', numSlots: 1 },
+    activityTaskSlotSupplier: slots.supplier,
+    localActivityTaskSlotSupplier: { type: 'fixed-size', numSlots: 1 },
+    nexusTaskSlotSupplier: { type: 'fixed-size', numSlots: 1 },
+  };
+}
+
+/** The limiter in the activity's words. */
+function allowanceOf(limiter: RateLimiter, slots: LimitedSlots): Allowance {
+  return {
+    claim: slots.claim,
+    acquire: async (tokens, signal) => (await limiter.turn(signal, true)).spend(tokens),
+    closeFor: limiter.closeFor,
+    slowDown: limiter.slowDown,
+    observe: ({ rate }) => {
+      limiter.observe({
+        ...(rate.remainingRequests === undefined ? {} : { remainingRequests: rate.remainingRequests }),
+        ...(rate.remainingTokens === undefined ? {} : { remainingTokens: rate.remainingTokens }),
+      });
+    },
+    left() {
+      const { lastMinute, waiting, limits } = limiter.snapshot();
+      return {
+        requestsLeft: Math.max(0, limits.requestsPerMinute - lastMinute.requests),
+        tokensLeft: Math.max(0, limits.tokensPerMinute - lastMinute.tokens),
+        waiting,
+      };
+    },
+  };
+}
+
+async function knownSearchAttributes(connection: NativeConnection, namespace: string): Promise<string[]> {
+  const { customAttributes } = await connection.operatorService.listSearchAttributes({ namespace });
+  return Object.keys(SEARCH_ATTRIBUTES).filter((name) => name in customAttributes);
+}
+
+/** Answers of a batch that is under way, or that ended without its shard; none when nobody answers the query. */
+async function answersOf(workflowId: string): Promise<ImageResult[]> {
+  const { client } = Context.current();
+  try {
+    return await client.withDeadline(Date.now() + QUERY_MS, () =>
+      client.workflow.getHandle(workflowId).query<ImageResult[]>('answers'),
+    );
+  } catch {
+    return [];
+  }
+}

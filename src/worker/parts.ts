@@ -1,0 +1,55 @@
+import { readFileSync } from 'node:fs';
+import { type Model, ModelError, type OpenSource } from '../activities/ports.ts';
+import { createRunFiles, type RunFiles } from '../activities/run-files.ts';
+import type { Config } from '../config.ts';
+import { createGcs } from './adapters/gcs.ts';
+import { createOpenAiModel } from './adapters/openai.ts';
+import { createOpenSource } from './adapters/open-source.ts';
+import { createOpenStore } from './adapters/open-store.ts';
+
+/** What a worker works with, made from its settings: the only place that chooses between adapters. */
+export interface Parts {
+  files: RunFiles;
+  openSource: OpenSource;
+  model: Model;
+  /** Name and version of this program, as `run.json` records them. */
+  program: string;
+}
+
+export function createParts(config: Config): Parts {
+  const gcs = createGcs({ apiEndpoint: config.gcsEndpoint });
+  return {
+    files: createRunFiles(createOpenStore(gcs)),
+    openSource: createOpenSource(gcs),
+    model: needsKey(config)
+      ? modelWithoutKey()
+      : createOpenAiModel({
+          ...config,
+          timeoutMs: config.modelTimeoutMs,
+          simulated: config.account.simulated,
+        }),
+    program: ownVersion(),
+  };
+}
+
+/** A server of one's own may need no key; OpenAI's always does. */
+const needsKey = (config: Config): boolean =>
+  config.apiKey === null && !config.account.simulated && config.account.endpoint === 'api.openai.com';
+
+function modelWithoutKey(): Model {
+  const refuse = (): Promise<never> =>
+    Promise.reject(
+      new ModelError("OPENAI_API_KEY is not set in the worker's environment.", {
+        origin: 'api',
+        status: 401,
+        code: 'missing_api_key',
+      }),
+    );
+  return { ask: refuse, check: refuse };
+}
+
+function ownVersion(): string {
+  const file = new URL('../../package.json', import.meta.url);
+  const { name, version } = JSON.parse(readFileSync(file, 'utf8')) as { name: string; version: string };
+  return `${name} ${version}`;
+}

@@ -1,0 +1,78 @@
+import type { ActivitySlotInfo, CustomSlotSupplier } from '@temporalio/worker';
+import type { RateLimiter, Spend, Turn } from './rate-limiter.ts';
+
+/** A slot of the model worker: the right to take one task. */
+interface Permit {
+  turn: Turn;
+}
+
+export interface LimitedSlots {
+  /** For the tuner of the worker that polls the model queue, which must poll with one poller. */
+  supplier: CustomSlotSupplier<ActivitySlotInfo>;
+  /** What was counted for a task that has just started; `null` when every started task has claimed its own. */
+  claim(): Spend | null;
+  /** Tasks that hold a slot. */
+  inUse(): number;
+}
+
+/**
+ * The limiter as Temporal sees it: the worker asks for a slot before it polls, and gets one only when a call may go.
+ * A task that may not run yet stays in the server's queue, where other workers can take it.
+ *
+ * Nothing is counted while a poll waits for work: the share is taken when a task arrives, so that an idle worker
+ * does not start with a burst. All shares are alike (the mean call), so it does not matter which task claims which;
+ * the activity settles its own.
+ */
+export function createLimitedSlots(limiter: RateLimiter, maxInUse: number): LimitedSlots {
+  const unclaimed: Spend[] = [];
+  const waiting: (() => void)[] = [];
+  let inUse = 0;
+
+  const room = async (signal: AbortSignal): Promise<void> => {
+    while (inUse >= maxInUse) {
+      await new Promise<void>((resolve, reject) => {
+        const wake = (): void => {
+          signal.removeEventListener('abort', giveUp);
+          resolve();
+        };
+        const giveUp = (): void => {
+          waiting.splice(waiting.indexOf(wake), 1);
+          reject(new DOMException('the worker no longer needs this slot', 'AbortError'));
+        };
+        waiting.push(wake);
+        signal.addEventListener('abort', giveUp, { once: true });
+      });
+    }
+    inUse += 1;
+  };
+
+  const leave = (): void => {
+    inUse -= 1;
+    waiting.shift()?.();
+  };
+
+  return {
+    supplier: {
+      type: 'custom',
+      async reserveSlot(_ctx, signal): Promise<Permit> {
+        await room(signal);
+        try {
+          return { turn: await limiter.turn(signal) };
+        } catch (err) {
+          leave();
+          throw err;
+        }
+      },
+      tryReserveSlot: () => null,
+      markSlotUsed({ permit }) {
+        unclaimed.push((permit as Permit).turn.spend());
+      },
+      releaseSlot({ permit }) {
+        (permit as Permit).turn.release();
+        leave();
+      },
+    },
+    claim: () => unclaimed.shift() ?? null,
+    inUse: () => inUse,
+  };
+}

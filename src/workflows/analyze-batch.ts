@@ -1,0 +1,200 @@
+import {
+  getExternalWorkflowHandle,
+  isCancellation,
+  log,
+  setCurrentDetails,
+  setHandler,
+  workflowInfo,
+} from '@temporalio/workflow';
+import type { BatchImage } from '../activities/index.ts';
+import { addCounts, countImage, countPrompt, noCounts } from '../shared/counts.ts';
+import { batchDone, matchedOf, plural } from '../shared/phrases.ts';
+import type {
+  AskFailure,
+  AskResult,
+  BatchInput,
+  BatchProgress,
+  BatchResult,
+  FailureLine,
+  ImageResult,
+  PromptResult,
+} from '../shared/types.ts';
+import { recordedFailure } from './failures.ts';
+import { createGate } from './gate.ts';
+import {
+  answersQuery,
+  batchBlockedSignal,
+  batchClearedSignal,
+  batchReportSignal,
+  pauseSignal,
+  probeSignal,
+  progressQuery,
+  resumeSignal,
+} from './messages.ts';
+import { askModelActivity, openBatch, saveBatch } from './policies.ts';
+
+/** Requests older than this are of no use to a display of the last minute. */
+const SENDS_KEPT_MS = 120_000;
+
+/**
+ * Child workflow: the pictures of one batch side by side, and each picture's prompts one after the other.
+ * Its results are written as one immutable shard before it ends. It never fails for a picture's sake.
+ */
+export async function analyzeBatch(input: BatchInput): Promise<BatchResult> {
+  const { batch, results, plan } = input;
+  const startedAt = new Date();
+  const parent = parentHandle();
+  const images: (ImageResult | undefined)[] = [];
+  let counts = noCounts();
+  let failures: FailureLine[] = [];
+  /** Pictures of which one question's failure says that none can succeed, by index. */
+  const hopeless = new Map<number, AskFailure>();
+  let open = 0;
+  let sends: BatchProgress['sends'] = [];
+
+  const gate = createGate(input.paused, {
+    blocked: (block) => tell(() => parent.signal(batchBlockedSignal, { batch, block })),
+    cleared: () => tell(() => parent.signal(batchClearedSignal, { batch })),
+  });
+  setHandler(pauseSignal, gate.close);
+  setHandler(resumeSignal, gate.open);
+  setHandler(probeSignal, gate.probe);
+  setHandler(progressQuery, () => ({ batch, counts, open, paused: gate.closed, sends, failures }));
+  setHandler(answersQuery, () => images.filter((image) => image !== undefined));
+
+  const title = input.batches === null ? `batch ${batch + 1}` : `batch ${batch + 1}/${input.batches}`;
+  log.info(`${title} begins with ${plural(input.images, 'picture')}`, { run: input.run, batch });
+
+  const listed = await gate.through(() =>
+    openBatch({ results, plan, page: input.page, first: input.first, images: input.images }),
+  );
+
+  async function ask(image: BatchImage, prompt: BatchInput['prompts'][number]): Promise<PromptResult> {
+    const askModel = askModelActivity(input.modelQueue, summaryOf(input, image.name, prompt.name));
+    const call = async (): Promise<AskResult> => {
+      open += 1;
+      try {
+        return await askModel({ results, plan, page: input.page, image: image.index, prompt: prompt.id });
+      } finally {
+        open -= 1;
+      }
+    };
+    try {
+      return { ok: true, result: await gate.through(call, { withdraw: true }) };
+    } catch (err) {
+      if (isCancellation(err)) throw err;
+      const { scope, ...failure } = recordedFailure(err);
+      if (scope === 'picture') hopeless.set(image.index, failure);
+      return { ok: false, failure };
+    }
+  }
+
+  function record(image: ImageResult, name: string, prompt: string, outcome: PromptResult): void {
+    image.prompts[prompt] = outcome;
+    counts = addCounts(counts, countPrompt(prompt, outcome));
+    const tries = outcome.ok ? outcome.result.tries : outcome.failure.tries;
+    const recent = Date.now() - SENDS_KEPT_MS;
+    sends = [...sends, ...tries]
+      .filter((t) => Date.parse(t.at) >= recent)
+      .map(({ at, charged }) => ({ at, charged }));
+    if (outcome.ok) return;
+    const { kind, message } = outcome.failure;
+    failures = [...failures, { at: new Date().toISOString(), image: name, prompt, kind, message }].slice(-10);
+  }
+
+  async function analyzeImage(listedImage: BatchImage): Promise<void> {
+    const start = new Date();
+    const image: ImageResult = {
+      page: input.page,
+      index: listedImage.index,
+      startedAt: start.toISOString(),
+      endedAt: start.toISOString(),
+      prompts: {},
+    };
+    images[listedImage.index - input.first] = image;
+    for (const prompt of input.prompts) {
+      const shared = hopeless.get(listedImage.index);
+      const outcome: PromptResult = shared
+        ? { ok: false, failure: { ...shared, tries: [] } }
+        : await ask(listedImage, prompt);
+      const first = !outcome.ok && counts.failed === 0;
+      record(image, listedImage.name, prompt.id, outcome);
+      image.endedAt = new Date().toISOString();
+      const news = !outcome.ok && !shared && (input.reportImages || first);
+      // A pause is over for the batch when its last open call has ended: what it brought is reported at once.
+      if (news || (gate.closed && open === 0)) await report();
+    }
+    const outcomes = Object.values(image.prompts);
+    counts = addCounts(counts, countImage(outcomes));
+    log.info(`picture done, ${matchedOf(outcomes)}`, {
+      run: input.run,
+      image: listedImage.name,
+      ms: Date.now() - start.getTime(),
+    });
+    setCurrentDetails(batchDetails(input, counts));
+    if (input.reportImages) await report();
+  }
+
+  const report = (): Promise<void> =>
+    tell(() => parent.signal(batchReportSignal, { batch, counts, failures: failures.slice(-5) }));
+
+  await sideBySide(listed, input.sideBySide, analyzeImage);
+
+  const endedAt = new Date();
+  const save = (): Promise<void> =>
+    saveBatch({
+      results,
+      plan,
+      shard: {
+        batch,
+        startedAt: startedAt.toISOString(),
+        endedAt: endedAt.toISOString(),
+        images: images.filter((image) => image !== undefined),
+      },
+    });
+  await gate.through(save, { urgent: true });
+  log.info(batchDone(title, endedAt.getTime() - startedAt.getTime(), counts), { run: input.run, batch });
+  return { batch, counts };
+}
+
+/**
+ * Runs `work` on every item, at most `n` at a time, in the items' order. When one rejects the others are waited for
+ * all the same, so that calls in flight end inside the workflow and are recorded.
+ */
+async function sideBySide<T>(
+  items: readonly T[],
+  n: number,
+  work: (item: T) => Promise<void>,
+): Promise<void> {
+  const waiting = [...items];
+  const lane = async (): Promise<void> => {
+    for (let item = waiting.shift(); item !== undefined; item = waiting.shift()) await work(item);
+  };
+  const lanes = await Promise.allSettled(Array.from({ length: n }, lane));
+  const failed = lanes.find((outcome) => outcome.status === 'rejected');
+  if (failed) throw failed.reason;
+}
+
+/** The run that this batch belongs to; a batch started by hand has none and tells nobody. */
+function parentHandle(): { signal: ReturnType<typeof getExternalWorkflowHandle>['signal'] } {
+  const parent = workflowInfo().parent;
+  if (parent === undefined) return { signal: async () => {} };
+  return getExternalWorkflowHandle(parent.workflowId);
+}
+
+/** A parent that was closed by hand cannot be told; the batch's answers count all the same. */
+async function tell(send: () => Promise<void>): Promise<void> {
+  try {
+    await send();
+  } catch (err) {
+    log.warn('the run could not be told of a batch', { error: String(err) });
+  }
+}
+
+const summaryOf = (input: BatchInput, image: string, prompt: string): string =>
+  `${input.simulated ? 'SIMULATED · ' : ''}${image.slice(-100)} · ${prompt}`;
+
+function batchDetails(input: BatchInput, counts: BatchProgress['counts']): string {
+  const label = input.simulated ? '**SIMULATED** - no model looked at these pictures.\n\n' : '';
+  return `${label}${counts.images} of ${plural(input.images, 'picture')}, ${plural(counts.answered, 'answer')}, ${counts.failed} failed`;
+}

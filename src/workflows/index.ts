@@ -1,0 +1,3 @@
+/** The workflows by the names under which Temporal knows them. */
+export { analyzeImages } from './analyze-images.ts';
+export { analyzeBatch } from './analyze-batch.ts';

@@ -1,0 +1,50 @@
+import { ActivityCancellationType, proxyActivities } from '@temporalio/workflow';
+import type { ActivityOptions } from '@temporalio/workflow';
+import type { ModelActivities, RunActivities } from '../activities/index.ts';
+
+/** The longest that one attempt of `askModel` may take: five calls of two minutes, and the picture's download. */
+const ASK_TIMEOUT = '12 minutes';
+
+/** How soon the server notices that a worker is gone. Workers heartbeat every two seconds. */
+const HEARTBEAT_TIMEOUT = '20 seconds';
+
+/**
+ * Everything but the model's calls. A failure that a person must mend comes as `Blocked` or as a non-retryable
+ * failure; what is left is the network's, and is tried until it works.
+ */
+const run: ActivityOptions = {
+  startToCloseTimeout: '10 minutes',
+  heartbeatTimeout: '30 seconds',
+  retry: { initialInterval: '1 second', backoffCoefficient: 2, maximumInterval: '1 minute' },
+};
+
+export const { listImages, openBatch, saveBatch, saveSegment, saveResults } =
+  proxyActivities<RunActivities>(run);
+
+/** The plan is tried for some minutes only: a person waits for it, and nothing is lost when it fails. */
+export const { planRun } = proxyActivities<RunActivities>({
+  ...run,
+  retry: {
+    initialInterval: '1 second',
+    backoffCoefficient: 2,
+    maximumInterval: '10 seconds',
+    maximumAttempts: 6,
+  },
+});
+
+/**
+ * The model's calls, on the account's own queue. The wait before a retry comes with the failure (`nextRetryDelay`):
+ * what `retry-after-ms` said for a 429, 1, 2, 4 … 60 seconds with jitter for the rest. How often the API may be tried
+ * is counted by the activity in its heartbeat details and not by `maximumAttempts`, which would count a killed
+ * worker's attempt as one.
+ */
+export function askModelActivity(modelQueue: string, summary: string): ModelActivities['askModel'] {
+  return proxyActivities<ModelActivities>({
+    taskQueue: modelQueue,
+    startToCloseTimeout: ASK_TIMEOUT,
+    heartbeatTimeout: HEARTBEAT_TIMEOUT,
+    cancellationType: ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
+    retry: { initialInterval: '1 second', backoffCoefficient: 2, maximumInterval: '1 minute' },
+    summary,
+  }).askModel;
+}

@@ -1,0 +1,52 @@
+import {
+  ApplicationFailure,
+  setCurrentDetails,
+  upsertMemo,
+  upsertSearchAttributes,
+  workflowInfo,
+} from '@temporalio/workflow';
+import { defineSearchAttributeKey, SearchAttributeType } from '@temporalio/common';
+import { runNameOf } from '../shared/names.ts';
+import { checkRunInput } from '../shared/run-input.ts';
+import type { PlanSummary, RunInput, RunState } from '../shared/types.ts';
+import { planRun } from './policies.ts';
+
+/**
+ * Checks what a person gave and freezes the plan. Throws a non-retryable `InvalidInput` that names the field, or the
+ * plan activity's failure: whatever must be mended before the first paid answer.
+ */
+export async function planTheRun(input: RunInput): Promise<PlanSummary> {
+  const problems = checkRunInput(input);
+  if (problems.length > 0) {
+    throw ApplicationFailure.create({
+      type: 'InvalidInput',
+      nonRetryable: true,
+      message: problems.map(({ field, problem }) => `${field}: ${problem}`).join('; '),
+    });
+  }
+  setCurrentDetails('Planning: checking the source, the results place and the model.');
+  const { workflowId, startTime } = workflowInfo();
+  const plan = await planRun({
+    input,
+    workflowId,
+    startedAt: startTime.toISOString(),
+    run: runNameOf(startTime),
+  });
+  upsertMemo({ run: plan.run, source: plan.source, results: plan.results, simulated: plan.simulated });
+  publishState(plan, 'running');
+  return plan;
+}
+
+/** Makes the run findable by name, state and kind, as far as the namespace has the attributes. */
+export function publishState(plan: PlanSummary, state: RunState): void {
+  const all = [
+    { key: defineSearchAttributeKey('ImageAnalysisRun', SearchAttributeType.KEYWORD), value: plan.run },
+    { key: defineSearchAttributeKey('ImageAnalysisState', SearchAttributeType.KEYWORD), value: state },
+    {
+      key: defineSearchAttributeKey('ImageAnalysisSimulated', SearchAttributeType.BOOL),
+      value: plan.simulated,
+    },
+  ];
+  const known = all.filter(({ key }) => plan.searchAttributes.includes(key.name));
+  if (known.length > 0) upsertSearchAttributes(known);
+}

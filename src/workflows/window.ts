@@ -1,0 +1,31 @@
+import type { Limits } from '../shared/types.ts';
+
+/** A call's length before any was seen: the mission's 8 to 12 seconds. */
+const USUAL_CALL_MS = 10_000;
+
+/** Calls in flight beyond what the mean needs, so that slow calls leave no gap. */
+const MARGIN = 1.5;
+
+/**
+ * Calls in flight that the limits need (Little's law with a margin): calls a second times seconds a call.
+ * At least 1.
+ */
+export function callsInFlight(limits: Limits, tokensPerCall: number): number {
+  const callsPerMs = Math.min(limits.requestsPerMinute, limits.tokensPerMinute / tokensPerCall) / 60_000;
+  return Math.max(1, Math.ceil(callsPerMs * USUAL_CALL_MS * MARGIN));
+}
+
+/**
+ * How many child workflows run side by side, and how many pictures in each: one child of `batchSize` pictures where
+ * the calls in flight need no more; fewer pictures side by side only where `concurrency` asks for fewer.
+ */
+export function windowOf(sizes: { batchSize: number; concurrency: number | null; needed: number }): {
+  children: number;
+  sideBySide: number;
+} {
+  const { batchSize, concurrency, needed } = sizes;
+  if (concurrency === null)
+    return { children: Math.max(1, Math.ceil(needed / batchSize)), sideBySide: batchSize };
+  const children = Math.max(1, Math.ceil(concurrency / batchSize));
+  return { children, sideBySide: Math.max(1, Math.floor(concurrency / children)) };
+}
