@@ -80,15 +80,12 @@ function textProblems(field: string, text: unknown, max: number): Problem[] {
   if (text.length > max) {
     return [problem(field, text, `has ${text.length} characters; at most ${max} are taken: shorten it`)];
   }
-  if ([...text].some(isControl)) return [problem(field, text, 'holds a control character; remove it')];
+  if (CONTROL.test(text)) return [problem(field, text, 'holds a control character; remove it')];
   return [];
 }
 
 /** Control characters but for tab and the line ends; they would reach terminals. */
-function isControl(character: string): boolean {
-  const code = character.charCodeAt(0);
-  return (code < 32 && !'\t\n\r'.includes(character)) || (code >= 127 && code < 160);
-}
+const CONTROL = /[^\P{Cc}\t\n\r]/u;
 
 function unknownFields(prefix: string, record: Record<string, unknown>, known: string[]): Problem[] {
   const odd = Object.keys(record).filter((key) => !known.includes(key));
@@ -101,8 +98,11 @@ const isRecord = (value: unknown): value is Record<string, unknown> =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
 
 function problem(field: string, value: unknown, text: string): Problem {
-  if (value === undefined || value === null) return { field, value: '', problem: text };
-  const json = JSON.stringify(value);
-  const shown = json.length > 60 ? `${json.slice(0, 60)}…` : json;
-  return { field, value: shown, problem: `${shown} ${text}` };
+  const at = printable(field);
+  if (value === undefined || value === null) return { field: at, value: '', problem: text };
+  const json = Array.isArray(value) ? '[…]' : typeof value === 'object' ? '{…}' : JSON.stringify(value);
+  const shown = printable(json.length > 60 ? `${json.slice(0, 60)}…` : json);
+  return { field: at, value: shown, problem: `${shown} ${text}` };
 }
+
+const printable = (text: string): string => text.replace(/\p{Cc}/gu, '\uFFFD');

@@ -1,0 +1,72 @@
+import { readFile } from 'node:fs/promises';
+import type { Node } from 'yaml';
+import { isNode, LineCounter, parseDocument } from 'yaml';
+import { promptSetProblems } from '../shared/prompt-rules.ts';
+import type { PromptSet } from '../shared/types.ts';
+
+/** A file of prompts that cannot be used. The message names the file, the line and the remedy. */
+export class PromptsFileError extends Error {
+  override readonly name = 'PromptsFileError';
+}
+
+/** How many problems one message names; a person mends them from the top. */
+const SHOWN = 10;
+
+/** Reads a file of questions. Throws a {@link PromptsFileError}. Keeps no copy: each run reads it anew. */
+export async function loadPrompts(file: string): Promise<PromptSet> {
+  let text: string;
+  try {
+    text = await readFile(file, 'utf8');
+  } catch (error) {
+    const why = error instanceof Error && 'code' in error ? String(error.code) : String(error);
+    throw new PromptsFileError(
+      `${file} cannot be read (${why}); name the file with --prompts or PROMPTS_FILE.`,
+    );
+  }
+  return parsePrompts(text, file);
+}
+
+/** Reads the text of a file of questions; `file` is its name in messages. Throws a {@link PromptsFileError}. */
+export function parsePrompts(text: string, file: string): PromptSet {
+  const lines = new LineCounter();
+  const document = parseDocument(text, { lineCounter: lines, prettyErrors: false });
+  if (document.errors.length > 0) {
+    refuse(
+      document.errors.map(({ message, pos: [offset] }) => `${position(file, lines, offset)}: ${message}`),
+    );
+  }
+  let given: unknown;
+  try {
+    given = document.toJS();
+  } catch (error) {
+    throw new PromptsFileError(`${file}: ${error instanceof Error ? error.message : String(error)}`);
+  }
+  const problems = promptSetProblems(given);
+  if (problems.length === 0) return given as PromptSet;
+  return refuse(
+    problems.map(({ field, problem }) => {
+      const offset = nodeAt(document, field)?.range?.[0] ?? 0;
+      return `${position(file, lines, offset)}: ${field === '' ? '' : `${field}: `}${problem}`;
+    }),
+  );
+}
+
+function refuse(problems: string[]): never {
+  const more = problems.length > SHOWN ? [`… and ${problems.length - SHOWN} more`] : [];
+  throw new PromptsFileError([...problems.slice(0, SHOWN), ...more].join('\n'));
+}
+
+function position(file: string, lines: LineCounter, offset: number): string {
+  const { line, col } = lines.linePos(offset);
+  return `${file}, line ${Math.max(line, 1)}, column ${Math.max(col, 1)}`;
+}
+
+/** The node that a field such as `prompts[2].id` names, or the nearest above it where the field is missing. */
+function nodeAt(document: { getIn(path: unknown[], keep: boolean): unknown }, field: string): Node | null {
+  const path = field.split(/[.[\]]+/).filter((part) => part !== '');
+  for (let depth = path.length; depth >= 0; depth--) {
+    const node = document.getIn(path.slice(0, depth), true);
+    if (isNode(node)) return node;
+  }
+  return null;
+}
