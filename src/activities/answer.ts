@@ -73,23 +73,32 @@ export interface ExpectedCharge {
   /**
    * What the same text costs without its picture: the input tokens of an earlier answer to the same question, less
    * `imageTokens`. Only from a picture with the **same** `imageTokens`, so that an estimate that is wrong for the model
-   * is wrong on both sides and cancels out; `null` while there was none.
+   * is wrong on both sides and cancels out; `null` while there was none. 0 or less (an estimate that is far too high)
+   * counts as none.
    */
   learnedTextTokens: number | null;
 }
 
-/** English and JSON have four characters a token and more; above this many, so few tokens cannot hold the text. */
+/** English and JSON have four characters a token and more; so few tokens cannot hold the text. */
 const MAX_CHARS_PER_TOKEN = 5.5;
+
+/** So many tokens are not the text alone, at three characters a token and the schema's own. */
+const MIN_CHARS_PER_TOKEN = 3;
+const SCHEMA_TOKENS = 300;
 
 /**
  * Whether `usage` shows that the picture was charged for, and so that the model saw it. `unknown` where the server
- * reports no usage or no formula is known. Errs towards `yes`: half the picture's estimate is enough, because
- * estimates for new models are off by up to a half.
+ * reports no usage or no formula is known. Errs towards `yes`: half the picture's estimate is enough, and so is more
+ * than the text alone can cost, because estimates for new models and other servers are off by far.
  */
 export function pictureCharged(usage: Usage | null, expected: ExpectedCharge): 'yes' | 'no' | 'unknown' {
-  if (usage === null || expected.imageTokens === null || expected.imageTokens <= 0) return 'unknown';
-  const text = Math.max(expected.textChars / MAX_CHARS_PER_TOKEN, expected.learnedTextTokens ?? 0);
-  return usage.inputTokens >= text + expected.imageTokens / 2 ? 'yes' : 'no';
+  const { textChars, imageTokens } = expected;
+  if (usage === null || imageTokens === null || imageTokens <= 0) return 'unknown';
+  const learned = (expected.learnedTextTokens ?? 0) > 0 ? expected.learnedTextTokens : null;
+  const least = (learned ?? textChars / MAX_CHARS_PER_TOKEN) + imageTokens / 2;
+  const textAlone = textChars / MIN_CHARS_PER_TOKEN + SCHEMA_TOKENS;
+  const enough = learned === null ? Math.min(least, textAlone) : least;
+  return usage.inputTokens >= enough ? 'yes' : 'no';
 }
 
 /** Why a reply with HTTP 200 is no answer. The message is redacted, for a person. */

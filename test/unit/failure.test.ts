@@ -1,4 +1,4 @@
-import { ApplicationFailure } from '@temporalio/common';
+import type { ApplicationFailure } from '@temporalio/common';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { ReplyProblem } from '../../src/activities/answer.ts';
@@ -476,7 +476,12 @@ describe('toFailure', () => {
     expect(failure).toMatchObject({ type: 'Blocked', nonRetryable: true });
     expect(failure.message).toMatch(/Incorrect API key provided: \[redacted\].*OPENAI_API_KEY/);
     expect(failure.details).toEqual([
-      { reason: expect.any(String), remedy: expect.stringContaining('OPENAI_API_KEY'), until: null, tries },
+      {
+        reason: 'Incorrect API key provided: [redacted]',
+        remedy: 'Give the worker a valid key in OPENAI_API_KEY and start it again.',
+        until: null,
+        tries,
+      },
     ]);
   });
 

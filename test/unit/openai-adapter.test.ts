@@ -191,8 +191,8 @@ describe('what is sent', () => {
       max_completion_tokens: 300,
       store: false,
       reasoning_effort: 'none',
-      prompt_cache_key: expect.stringMatching(/^[0-9a-f]{64}$/),
     });
+    expect(got[0]?.body['prompt_cache_key']).toMatch(/^[0-9a-f]{64}$/);
   });
 
   test.each(['responses', 'chat'] as const)(
@@ -438,11 +438,12 @@ describe('what comes back', () => {
     const error = await errorOf(
       json(429, { error: { message: 'Slow.', code: 'rate_limit_exceeded' } }, headers),
     );
-    expect(error.headers).toEqual({
+    const { date, ...headersKept } = error.headers;
+    expect(Date.parse(date ?? '')).not.toBeNaN();
+    expect(headersKept).toEqual({
       'retry-after-ms': '530',
       'x-ratelimit-remaining-tokens': '12',
       'x-request-id': 'req_1',
-      date: expect.any(String),
     });
     expect(error.rate).toEqual({ limits: {}, remainingTokens: 12 });
   });
@@ -502,7 +503,8 @@ describe('calls that do not end', () => {
 
   test('a reset before and inside the body', async () => {
     const before = await errorOf((req) => req.socket.destroy());
-    expect(before).toMatchObject({ origin: 'connection', status: null, code: expect.any(String) });
+    expect(before).toMatchObject({ origin: 'connection', status: null });
+    expect(before.code).toMatch(/^(ECONNRESET|UND_ERR_SOCKET)$/);
     const inside = await errorOf((req, res) => {
       hangInside(req, res, {});
       setTimeout(() => req.socket.destroy(), 30);
@@ -546,7 +548,7 @@ describe('simulated and real are never mixed', () => {
     ['a real answer in a simulated run', 200, completed, {}, true],
     ['a real error in a simulated run', 401, { error: { message: 'x' } }, {}, true],
   ])('%s', async (_name, status, body, headers, simulated) => {
-    const error = await errorOf(json(status, body, headers as Record<string, string>), {}, { simulated });
+    const error = await errorOf(json(status, body, headers), {}, { simulated });
     expect(error).toMatchObject({ origin: 'api', code: 'simulated_mismatch' });
     expect(error.message).toContain('OPENAI_BASE_URL');
   });

@@ -60,9 +60,9 @@ export function malformed(what: string, headers: Headers, redact: Redact): Model
 /** What the client threw, when neither our time-out nor the caller ended the call. */
 export function thrownError(error: unknown, redact: Redact): ModelError {
   if (error instanceof ModelError) return error;
-  if (error instanceof APIError && error.status !== undefined) {
-    const headers: Headers = error.headers ?? new Headers();
-    return apiError(error.error ?? titleOf(error.message), error.status, headers, redact);
+  const answered = answeredError(error);
+  if (answered !== null) {
+    return apiError(answered.error ?? titleOf(answered.message), answered.status, answered.headers, redact);
   }
   const chain = causes(error);
   const code = chain
@@ -73,6 +73,12 @@ export function thrownError(error: unknown, redact: Redact): ModelError {
     origin: 'connection',
     code: code ?? null,
   });
+}
+
+/** The client's error for a status of 400 and more; `null` for any other. */
+export function answeredError(error: unknown): APIError<number, Headers, object> | null {
+  const isAnswered = error instanceof APIError && error.status !== undefined && error.headers !== undefined;
+  return isAnswered ? (error as APIError<number, Headers, object>) : null;
 }
 
 /** A proxy's page says what there is to say in its title. */

@@ -5,7 +5,14 @@ import type { Model, ModelReply, ModelRequest } from '../../activities/ports.ts'
 import { redact as redactText } from '../../shared/redact.ts';
 import { chatBody, readChat } from './openai-chat.ts';
 import { isOpenAi } from './openai-common.ts';
-import { apiError, keepErrorBody, malformed, requestIdOf, thrownError } from './openai-errors.ts';
+import {
+  answeredError,
+  apiError,
+  keepErrorBody,
+  malformed,
+  requestIdOf,
+  thrownError,
+} from './openai-errors.ts';
 import { readResponse, responsesBody } from './openai-responses.ts';
 import { readRateHeaders } from './rate-headers.ts';
 
@@ -67,8 +74,7 @@ export function createOpenAiModel(options: OpenAiOptions): Model {
         throw mismatch();
       }
       const body = parse(await response.text());
-      if (body === undefined)
-        throw malformed('The server answered with something that is not JSON.', headers, redact);
+      if (body === undefined) throw malformed('The server answered without JSON.', headers, redact);
       const error = errorIn(body);
       if (error !== null) throw apiError(error, status, headers, redact);
       return { body, headers };
@@ -81,8 +87,8 @@ export function createOpenAiModel(options: OpenAiOptions): Model {
 
   /** An error of the other kind of server is no word about the account. */
   function checked(error: unknown): ModelError {
-    if (error instanceof OpenAI.APIError && error.headers !== undefined && isMismatch(error.headers))
-      return mismatch();
+    const headers = answeredError(error)?.headers;
+    if (headers !== undefined && isMismatch(headers)) return mismatch();
     return thrownError(error, redact);
   }
 
