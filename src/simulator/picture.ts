@@ -117,7 +117,7 @@ async function downloaded(source: PictureSource, timeoutMs: number, stop: AbortS
 async function limited(response: Response): Promise<Uint8Array> {
   const chunks: Uint8Array[] = [];
   let length = 0;
-  for await (const chunk of response.body ?? []) {
+  for await (const chunk of (response.body ?? []) as AsyncIterable<Uint8Array>) {
     chunks.push(chunk);
     length += chunk.length;
     if (length > MAX_PICTURE_BYTES) break;
