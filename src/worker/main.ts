@@ -1,7 +1,15 @@
 import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { Context } from '@temporalio/activity';
-import { NativeConnection, type TunerHolder, Worker, type WorkerOptions } from '@temporalio/worker';
+import {
+  bundleWorkflowCode,
+  DefaultLogger,
+  NativeConnection,
+  type TunerHolder,
+  Worker,
+  type WorkerOptions,
+} from '@temporalio/worker';
+import type { WorkflowBundle } from '@temporalio/worker';
 import type { Allowance } from '../activities/ask-model.ts';
 import { createModelActivities, createRunActivities } from '../activities/index.ts';
 import { createTextTokens } from '../activities/text-tokens.ts';
@@ -33,17 +41,28 @@ const QUERY_MS = 5_000;
 
 /**
  * One worker process: workflows and ordinary activities on the task queue, and the model's calls on the account's own
- * queue behind the limiter. Runs until `signal` aborts or the process is told to end, then lets open calls end.
+ * queue behind the limiter. Runs until the process is told to end, then lets open calls end.
  * Throws when the server cannot be reached.
  */
-export async function runWorker(
-  config: Config,
-  options: { logger: Logger; signal?: AbortSignal },
-): Promise<void> {
-  const { logger, signal } = options;
+export async function runWorker(config: Config, options: { logger: Logger }): Promise<void> {
+  installRuntime(options.logger);
+  await (
+    await startWorkers(config, options)
+  ).ended;
+}
+
+/** Workers that run in this process. */
+export interface RunningWorkers {
+  /** Settles when they have ended. */
+  ended: Promise<void>;
+  /** Takes no new task, lets open calls end. */
+  shutdown(): void;
+}
+
+/** As {@link runWorker}, for a process that has its own runtime. */
+export async function startWorkers(config: Config, { logger }: { logger: Logger }): Promise<RunningWorkers> {
   if (config.address === null)
     throw new Error('a worker needs the address of a Temporal server: TEMPORAL_ADDRESS');
-  installRuntime(logger);
   const parts = createParts(config);
   const limiter = createRateLimiter({
     limits: config.limits,
@@ -51,8 +70,6 @@ export async function runWorker(
     clock: systemClock,
   });
   const slots = createLimitedSlots(limiter, MAX_CALLS_IN_FLIGHT);
-  const unfollow =
-    config.limitsFile === null ? null : await followLimits(config.limitsFile, { change: limiter.setLimits });
   const connection = await NativeConnection.connect({ address: config.address });
   const modelQueue = modelQueueOf(config.taskQueue, config.account);
   const common: Omit<WorkerOptions, 'taskQueue'> = {
@@ -64,60 +81,71 @@ export async function runWorker(
     maxHeartbeatThrottleInterval: '2 seconds',
     defaultHeartbeatThrottleInterval: '2 seconds',
   };
-  try {
-    const runWorker = await Worker.create({
-      ...common,
-      ...workflowCode(),
+  const runWorker = await Worker.create({
+    ...common,
+    workflowBundle: await workflowBundle(logger),
+    taskQueue: config.taskQueue,
+    activities: createRunActivities({
+      ...parts,
+      account: config.account,
       taskQueue: config.taskQueue,
-      activities: createRunActivities({
-        ...parts,
-        account: config.account,
-        taskQueue: config.taskQueue,
-        loadPrompts: () => loadPrompts(config.promptsFile),
-        limits: () => limiter.snapshot().limits,
-        defaults: { model: config.model, detail: config.detail, results: config.results },
-        api: config.api,
-        route: config.route,
-        maxOutputTokens: config.maxOutputTokens,
-        searchAttributes: () => knownSearchAttributes(connection, config.namespace),
-        answersOf,
-      }),
-    });
-    const modelWorker = await Worker.create({
-      ...common,
-      taskQueue: modelQueue,
-      activities: createModelActivities({
-        ...parts,
-        allowance: allowanceOf(limiter, slots),
-        urlHealth: createUrlHealth(() => performance.now()),
-        textTokens: createTextTokens(),
-        now: Date.now,
-        random: Math.random,
-      }),
-      tuner: limitedTuner(slots),
-      // One poller: only then does the slot that the limiter gave belong to the next task.
-      maxConcurrentActivityTaskPolls: 1,
-    });
-    const workers = [runWorker, modelWorker];
-    signal?.addEventListener('abort', () => {
-      for (const worker of workers) if (worker.getState() === 'RUNNING') worker.shutdown();
-    });
-    logger.info(
-      { address: config.address, taskQueue: config.taskQueue, modelQueue, ...limiter.snapshot().limits },
-      'worker is ready',
-    );
-    await Promise.all(workers.map((worker) => worker.run()));
-  } finally {
+      loadPrompts: () => loadPrompts(config.promptsFile),
+      limits: () => limiter.snapshot().limits,
+      defaults: { model: config.model, detail: config.detail, results: config.results },
+      api: config.api,
+      route: config.route,
+      maxOutputTokens: config.maxOutputTokens,
+      searchAttributes: () => knownSearchAttributes(connection, config.namespace),
+      answersOf,
+    }),
+  });
+  const modelWorker = await Worker.create({
+    ...common,
+    taskQueue: modelQueue,
+    activities: createModelActivities({
+      ...parts,
+      allowance: allowanceOf(limiter, slots),
+      urlHealth: createUrlHealth(() => performance.now()),
+      textTokens: createTextTokens(),
+      now: Date.now,
+      random: Math.random,
+    }),
+    tuner: limitedTuner(slots),
+    // One poller: only then does the slot that the limiter gave belong to the next task.
+    maxConcurrentActivityTaskPolls: 1,
+  });
+  const unfollow =
+    config.limitsFile === null ? null : await followLimits(config.limitsFile, { change: limiter.setLimits });
+  const workers = [runWorker, modelWorker];
+  const ended = Promise.all(workers.map((worker) => worker.run())).finally(async () => {
     unfollow?.();
     await connection.close();
-  }
+  });
+  logger.info(
+    { address: config.address, taskQueue: config.taskQueue, modelQueue, ...limiter.snapshot().limits },
+    'worker is ready',
+  );
+  return {
+    ended: ended.then(() => undefined),
+    shutdown() {
+      for (const worker of workers) if (worker.getState() === 'RUNNING') worker.shutdown();
+    },
+  };
 }
 
-/** The bundle that the build made; from source it is made at the start. */
-function workflowCode(): Pick<WorkerOptions, 'workflowBundle' | 'workflowsPath'> {
-  const bundle = fileURLToPath(new URL('../workflow-bundle.js', import.meta.url));
-  if (existsSync(bundle)) return { workflowBundle: { codePath: bundle } };
-  return { workflowsPath: fileURLToPath(new URL('../workflows/index.ts', import.meta.url)) };
+let bundled: Promise<WorkflowBundle> | undefined;
+
+/** The bundle that the build made; from source it is made once a process. */
+async function workflowBundle(logger: Logger): Promise<NonNullable<WorkerOptions['workflowBundle']>> {
+  const built = fileURLToPath(new URL('../workflow-bundle.js', import.meta.url));
+  if (existsSync(built)) return { codePath: built };
+  bundled ??= bundleWorkflowCode({
+    workflowsPath: fileURLToPath(new URL('../workflows/index.ts', import.meta.url)),
+    logger: new DefaultLogger('WARN', ({ message }) => {
+      logger.warn(message);
+    }),
+  });
+  return bundled;
 }
 
 function limitedTuner(slots: LimitedSlots): TunerHolder {

@@ -31,7 +31,7 @@ export interface LimiterSnapshot {
 }
 
 export interface RateLimiter {
-  /** Waits until a call may go. `ahead`: before those that have no slot yet. Rejects with `AbortError`. */
+  /** Waits until a call may go. `ahead`: before those that have no slot yet. Rejects with the signal's reason. */
   turn(signal?: AbortSignal, ahead?: boolean): Promise<Turn>;
   /** Nobody goes for `ms`; then one call, and the rest at the paced rate. */
   closeFor(ms: number): void;
@@ -164,7 +164,7 @@ export function createRateLimiter(options: {
     turn(signal, ahead = false) {
       return new Promise((resolve, reject) => {
         if (signal?.aborted) {
-          reject(abortError());
+          reject(reasonOf(signal));
           return;
         }
         const waiter = {
@@ -176,7 +176,7 @@ export function createRateLimiter(options: {
         };
         const giveUp = (): void => {
           waiters.splice(waiters.indexOf(waiter), 1);
-          reject(abortError());
+          reject(reasonOf(signal));
           pump();
         };
         signal?.addEventListener('abort', giveUp, { once: true });
@@ -223,4 +223,5 @@ export function createRateLimiter(options: {
   };
 }
 
-const abortError = (): DOMException => new DOMException('gave up waiting for the limiter', 'AbortError');
+/** What the signal was aborted with: Temporal takes a wait that was called off only with its own reason. */
+const reasonOf = (signal: AbortSignal | undefined): Error => signal?.reason as Error;

@@ -37,7 +37,7 @@ export function createLimitedSlots(limiter: RateLimiter, maxInUse: number): Limi
         };
         const giveUp = (): void => {
           waiting.splice(waiting.indexOf(wake), 1);
-          reject(new DOMException('the worker no longer needs this slot', 'AbortError'));
+          reject(signal.reason as Error);
         };
         waiting.push(wake);
         signal.addEventListener('abort', giveUp, { once: true });
