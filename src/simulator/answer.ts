@@ -3,10 +3,10 @@ import { QUESTION_IDS, type QuestionId } from './questions.ts';
 import { draw, pick } from './random.ts';
 import type { Scene } from './scene.ts';
 
-/** From how many people on a picture is a crowd. */
-export const CROWD_FROM = 10;
-/** From how many vehicles in its lanes a road is congested. */
-export const CONGESTED_FROM = 10;
+/** From how many people on a picture is a crowd; as the question in `prompts.yaml` says. */
+const CROWD_FROM = 10;
+/** From how many vehicles in its lanes a road is congested; as the question says. */
+const CONGESTED_FROM = 10;
 /** The share of answers about a scene that contradict it, by plan. */
 const WRONG_SHARE = 1 / 12;
 

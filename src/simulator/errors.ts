@@ -8,7 +8,7 @@ export interface ApiError {
   headers?: Record<string, string>;
 }
 
-export interface ErrorBody {
+interface ErrorBody {
   message: string;
   type: string | null;
   param: string | null;

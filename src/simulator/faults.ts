@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { draw } from './random.ts';
 
 /** What can go wrong with a call on purpose. */
-export const FAULT_KINDS = [
+const FAULT_KINDS = [
   /** 429 as the real one, with headers and text. */
   'rate-limit',
   /** 429 without any `x-ratelimit-*` or `retry-after*` header. */

@@ -11,7 +11,7 @@ export interface Picture {
 }
 
 /** Largest picture that the provider takes. */
-export const MAX_PICTURE_BYTES = 50 * 1024 * 1024;
+const MAX_PICTURE_BYTES = 50 * 1024 * 1024;
 
 const NOT_VALID =
   'The image data you provided does not represent a valid image. Please check your input and try again with one of ' +

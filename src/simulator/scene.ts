@@ -3,7 +3,7 @@ import { z } from 'zod';
 const count = z.int().nonnegative().max(10_000);
 
 /** What a drawn picture truly shows. */
-export const sceneSchema = z.strictObject({
+const sceneSchema = z.strictObject({
   /** Version of this form. */
   scene: z.literal(1),
   place: z.string().max(200),

@@ -79,7 +79,7 @@ const FORMAT = {
   },
 };
 
-export const POTHOLES = 'Are there potholes in the road?';
+const POTHOLES = 'Are there potholes in the road?';
 
 /** A complete, correct body of the Responses API; `changes` are laid over it. */
 export const responsesBody = (imageUrl: string, question = POTHOLES, changes: object = {}) => ({
