@@ -1,0 +1,87 @@
+#!/usr/bin/env node
+import { fileURLToPath } from 'node:url';
+import { CommanderError } from 'commander';
+import { createLogger, type Logger } from './logger.ts';
+import { readConfig, type Config } from './config.ts';
+import { EXIT, type Deps, type Terminal } from './client/deps.ts';
+import { createProgram } from './client/program.ts';
+import { exitStatusOf, messageOf } from './client/errors.ts';
+import { createGcs } from './worker/adapters/gcs.ts';
+import { createListRuns, createOpenStore } from './worker/adapters/open-store.ts';
+import { loadPrompts } from './worker/prompts-file.ts';
+
+/** Puts the program together: the only place that sees both the commands and what they command. */
+function createDeps(env: NodeJS.ProcessEnv): Deps {
+  const config = readConfig(env, process.cwd());
+  const gcs = createGcs({ apiEndpoint: config.gcsEndpoint });
+  return {
+    config,
+    env,
+    cwd: process.cwd(),
+    terminal: terminalOf(env),
+    logger: loggerOf(config),
+    now: Date.now,
+    self: [process.execPath, ...process.execArgv, fileURLToPath(import.meta.url)],
+    calledAs: env['npm_lifecycle_event'] === 'start' ? 'npm start --' : 'image-analysis',
+    samples: fileURLToPath(new URL('../samples', import.meta.url)),
+    openStore: createOpenStore(gcs),
+    listRuns: createListRuns(gcs),
+    loadPrompts,
+    // Loaded when they are needed: the SDK's native part takes longer than `list` itself.
+    estimateRun: async (...args) => (await import('./worker/single.ts')).estimateRun(...args),
+    async *askPicture(...args) {
+      yield* (await import('./worker/single.ts')).askPicture(...args);
+    },
+    runWorker: async (...args) => (await import('./worker/main.ts')).runWorker(...args),
+    async startSimulator({ port, latencyMs, seed, faults, ...limits }) {
+      const { startSimulator } = await import('./simulator/server.ts');
+      const { faultRules } = await import('./simulator/faults.ts');
+      const rules = faultRules.parse(Object.entries(faults).map(([kind, share]) => ({ kind, share })));
+      return startSimulator({ port, seed, limits, latency: { medianMs: latencyMs }, faults: rules });
+    },
+    findTemporal: async (options) => (await import('./client/temporal-binary.ts')).findTemporal(options),
+  };
+}
+
+function terminalOf(env: NodeJS.ProcessEnv): Terminal {
+  const interactive = process.stdout.isTTY && env['TERM'] !== 'dumb';
+  return {
+    out: process.stdout,
+    err: process.stderr,
+    interactive,
+    colors: interactive && !env['NO_COLOR'],
+    columns: () => (process.stdout.isTTY ? process.stdout.columns : 120),
+  };
+}
+
+/** Readable on a terminal, JSON elsewhere. */
+function loggerOf(config: Config): Logger {
+  return createLogger({
+    level: config.logLevel,
+    destination: process.stdout,
+    pretty: process.stdout.isTTY,
+  });
+}
+
+async function main(): Promise<number> {
+  try {
+    let status: number = EXIT.ok;
+    const program = createProgram(
+      () => createDeps(process.env),
+      (result) => (status = result),
+    );
+    await program.parseAsync(process.argv);
+    return status;
+  } catch (error) {
+    // Commander has told its own errors already; its help and version are none.
+    if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usage;
+    process.stderr.write(`${messageOf(error)}\n`);
+    return exitStatusOf(error);
+  }
+}
+
+// A reader that has seen enough (`results | head`) is no failure.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 0 : 1));
+const status = await main();
+// Whatever still listens or polls belongs to nobody now; what was written must be out first.
+process.stdout.write('', () => process.exit(status));

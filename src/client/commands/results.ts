@@ -1,0 +1,109 @@
+import { EXIT, UsageError, type Deps } from '../deps.ts';
+import { findRun, runsOf } from '../find-run.ts';
+import { count, cut, of } from '../render/format.ts';
+import { table } from '../render/table.ts';
+import { resultsByQuestion, type QuestionResults } from '../results-view.ts';
+
+export interface ResultsFlags {
+  match?: string;
+  missing?: boolean;
+  json?: boolean;
+  results?: string;
+}
+
+const SHOWN_PICTURES = 5;
+
+/** `results [RUN]`: what the pictures of a run show, question by question. */
+export async function resultsCommand(
+  deps: Deps,
+  name: string | undefined,
+  flags: ResultsFlags,
+): Promise<number> {
+  const recorded = await findRun(deps, name, flags.results);
+  const file = await runsOf(deps, flags.results).runs.results(recorded);
+  if (file === null) {
+    throw new UsageError(
+      `Run ${recorded.run} has no results yet: \`${deps.calledAs} status ${recorded.run}\`.`,
+    );
+  }
+  const print = (line: string): void => void deps.terminal.out.write(`${line}\n`);
+  if (flags.json === true) {
+    print(JSON.stringify(file));
+    return EXIT.ok;
+  }
+  const questions = resultsByQuestion(file);
+  if (flags.match !== undefined) {
+    for (const { image } of questionOf(questions, flags.match).matches) print(cut(image, 4000));
+    return EXIT.ok;
+  }
+  if (file.label !== undefined) print(file.label);
+  if (flags.missing === true) {
+    for (const { id, missing } of questions) {
+      for (const { image, reason } of missing) print(cut(`${image} · ${id}: ${reason}`, 4000));
+    }
+    const pictures = [...new Set(questions.flatMap(({ missing }) => missing.map(({ image }) => image)))];
+    if (pictures.length > 0) {
+      print('');
+      print('To ask about these pictures again in a new run:');
+      print(
+        `${deps.calledAs} run ${quoted(file.settings.source)} ${pictures.map((image) => `--include ${quoted(globOf(image))}`).join(' ')}`,
+      );
+    }
+    return EXIT.ok;
+  }
+  overview(recorded.run, file.state, file.totals.found, questions, deps.terminal.columns()).forEach(print);
+  print('');
+  print(`All of it: ${recorded.place}/results.json`);
+  return EXIT.ok;
+}
+
+function overview(
+  run: string,
+  state: string,
+  found: number,
+  questions: QuestionResults[],
+  width: number,
+): string[] {
+  const missing = questions.reduce((sum, question) => sum + found - question.answered, 0);
+  const shown = state === 'complete' && missing > 0 ? 'incomplete' : state;
+  return [
+    `Run ${run}: ${shown}, ${count(found)} pictures${missing > 0 ? `, ${count(missing)} answers missing` : ''}`,
+    '',
+    ...table(
+      [
+        { title: 'Question' },
+        { title: 'Id' },
+        { title: 'Match', align: 'right' },
+        { title: 'Counted', align: 'right' },
+        { title: 'Answered', align: 'right' },
+        { title: 'Pictures', shrinks: true },
+      ],
+      questions.map(({ id, name, matches, counted, answered }) => [
+        name,
+        id,
+        count(matches.length),
+        count(counted),
+        of(answered, found),
+        matches
+          .slice(0, SHOWN_PICTURES)
+          .map(({ image }) => image)
+          .join(', ') + (matches.length > SHOWN_PICTURES ? ', …' : ''),
+      ]),
+      width,
+    ),
+  ];
+}
+
+function questionOf(questions: QuestionResults[], id: string): QuestionResults {
+  const question = questions.find((candidate) => candidate.id === id);
+  if (question !== undefined) return question;
+  throw new UsageError(
+    `--match is ${JSON.stringify(id)}: the run's questions are ${questions.map((known) => known.id).join(', ')}.`,
+  );
+}
+
+const quoted = (text: string): string =>
+  /^[\w./:@%+=-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`;
+
+/** A glob that matches this name only. */
+const globOf = (name: string): string => name.replace(/[*?[\]{}()!+@\\]/g, '\\$&');

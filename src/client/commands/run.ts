@@ -1,0 +1,120 @@
+import { oneOf, type Config } from '../../config.ts';
+import { connectServer, type Server } from '../connection.ts';
+import { EXIT, UsageError, type Deps } from '../deps.ts';
+import { createDisplay } from '../display.ts';
+import { follow, noWorker } from '../follow.ts';
+import { limitsWith, setLimits } from '../limits-file.ts';
+import { workersPoll } from '../observe.ts';
+import { estimateLines } from '../render/estimate.ts';
+import { runInputOf, type RunFlags } from '../run-input.ts';
+import { startRun } from '../start-run.ts';
+import { runsUnderWay } from '../under-way.ts';
+
+/** `run SOURCE`: analyses every picture of a folder or a bucket. */
+export async function runCommand(deps: Deps, source: string, flags: RunFlags): Promise<number> {
+  const input = await runInputOf(deps, source, flags);
+  const config: Config = {
+    ...deps.config,
+    model: input.model ?? deps.config.model,
+    detail: input.detail ?? deps.config.detail,
+    limits: limitsWith(deps.config.limits, flags),
+  };
+  const print = (text: string): void => void deps.terminal.out.write(`${text}\n`);
+  if (flags.dryRun === true) {
+    const estimate = await deps.estimateRun(config, input);
+    if (flags.json === true) print(JSON.stringify({ event: 'estimate', ...estimate }));
+    else estimateLines(estimate, deps.terminal.columns()).forEach(print);
+    return EXIT.ok;
+  }
+  requireKey(deps);
+  return startAndFollow(deps, deps.config, input, {
+    flags,
+    said: setLimits(deps.config, flags),
+    hints: [],
+  });
+}
+
+/** Starts a run and shows it; shared by `run` and the demonstration. */
+export async function startAndFollow(
+  deps: Deps,
+  config: Config,
+  input: Awaited<ReturnType<typeof runInputOf>>,
+  options: {
+    flags: Pick<RunFlags, 'json' | 'onBlock' | 'detach'>;
+    said: string | null;
+    /** What to say at a good end. */
+    hints: string[];
+  },
+): Promise<number> {
+  const { flags } = options;
+  const onBlock = onBlockOf(deps, flags.onBlock);
+  const display = createDisplay(deps.terminal, { json: flags.json === true, now: deps.now });
+  const server = await connectServer(deps, config, { worker: true, log: (line) => display.say(line) });
+  try {
+    if (options.said !== null) display.say(options.said);
+    await sayUnderWay(server, (text) => display.say(text));
+    const { simulated } = config.account;
+    const results = input.results ?? config.results;
+    const started = await startRun(
+      server,
+      { ...input, results },
+      simulated && server.engine !== null,
+      deps.now(),
+    );
+    display.start({
+      server: server.label,
+      ...started,
+      source: input.source,
+      webUi: server.webUi(started.workflowId),
+      simulated,
+    });
+    if (flags.detach === true) return await leaveDetached(deps, server, started, (text) => display.say(text));
+    return await follow(deps, server, display, { ...started, onBlock, hints: options.hints });
+  } finally {
+    await server.close();
+  }
+}
+
+/** On a terminal a blocked run waits for its person; elsewhere the command ends, so that no cron job hangs. */
+export function onBlockOf(deps: Deps, flag: string | undefined): 'wait' | 'exit' {
+  if (flag !== undefined) return oneOf('--on-block', flag, ['wait', 'exit']);
+  return deps.terminal.interactive ? 'wait' : 'exit';
+}
+
+/** A real run on the embedded engine needs a key before anything starts. */
+export function requireKey(deps: Deps): void {
+  if (deps.config.address !== null || deps.config.apiKey !== null) return;
+  throw new UsageError(
+    `OPENAI_API_KEY is not set. Put it before the command: OPENAI_API_KEY=sk-… ${deps.calledAs} run ./pictures. ` +
+      `Without a key, \`${deps.calledAs.replace(/ --$/, '')}\` alone shows a simulated demonstration.`,
+  );
+}
+
+/** Says which runs go on because this command started the engine. */
+export async function sayUnderWay(
+  server: Server,
+  say: (text: string) => void,
+  except?: string,
+): Promise<void> {
+  if (server.engine?.startedHere !== true) return;
+  for (const run of await runsUnderWay(server)) {
+    if (run !== except) say(`Run ${run} was under way when the engine last stopped: it goes on.`);
+  }
+}
+
+async function leaveDetached(
+  deps: Deps,
+  server: Server,
+  started: { run: string; workflowId: string },
+  say: (text: string) => void,
+): Promise<number> {
+  server.engine?.hold(started.workflowId);
+  if (server.engine === null) {
+    if ((await workersPoll(server.client, server.namespace, server.taskQueue)) === false)
+      say(noWorker(deps, server));
+  } else {
+    say(`The engine stays until the run has ended; \`${deps.calledAs} stop\` ends it before.`);
+  }
+  say(`Look at it: ${deps.calledAs} status ${started.run}. Watch it: ${deps.calledAs} resume ${started.run}`);
+  return EXIT.ok;
+}

@@ -1,0 +1,39 @@
+import { liveView } from '../live-view.ts';
+import { lookAtRun, summaryNow } from '../look-at-run.ts';
+import { EXIT, type Deps } from '../deps.ts';
+import { findRun } from '../find-run.ts';
+import { duration } from '../render/format.ts';
+import { plainLine } from '../render/live.ts';
+import { honestState, summaryLines } from '../render/summary.ts';
+import { hasEnded } from '../runs.ts';
+
+/** `status [RUN]`: how a run stands, with or without a worker. */
+export async function statusCommand(
+  deps: Deps,
+  name: string | undefined,
+  flags: { json?: boolean; results?: string },
+): Promise<number> {
+  const recorded = await findRun(deps, name, flags.results);
+  const now = await lookAtRun(deps, recorded);
+  const summary = summaryNow(now);
+  const view = now.live === null ? null : liveView(now.live, deps.now());
+  const print = (line: string): void => void deps.terminal.out.write(`${line}\n`);
+  if (flags.json === true) {
+    const questions = summary.images * summary.prompts.length;
+    const state = honestState(summary.state, summary.counts, questions);
+    print(JSON.stringify({ ...summary, state, live: view, updatedAt: recorded.progress?.updatedAt ?? null }));
+    return EXIT.ok;
+  }
+  summaryLines(summary, deps.terminal.columns()).forEach(print);
+  if (view !== null && !hasEnded(recorded)) print(plainLine(view));
+  const block = (now.live?.progress ?? recorded.progress)?.block ?? null;
+  if (block !== null) print(`Blocked    ${block.reason} ${block.remedy}`);
+  const updated = recorded.progress?.updatedAt;
+  if (now.live === null && updated !== undefined) {
+    print(`Recorded   ${duration(deps.now() - Date.parse(updated))} ago`);
+  }
+  if (['paused', 'blocked', 'interrupted'].includes(summary.state)) {
+    print(`Go on with: ${deps.calledAs} resume ${recorded.run}`);
+  }
+  return EXIT.ok;
+}

@@ -1,0 +1,72 @@
+import { Client, Connection } from '@temporalio/client';
+import type { Config } from '../config.ts';
+import type { Deps } from './deps.ts';
+import { engineConfig, launchEngine } from './engine/launch.ts';
+import type { Engine } from './engine/open-engine.ts';
+
+/** The Temporal server that a command works with. */
+export interface Server {
+  client: Client;
+  namespace: string;
+  taskQueue: string;
+  /** For a person: which server, and whose. */
+  label: string;
+  /** `null` when somebody else runs the server. */
+  engine: Engine | null;
+  /** Address of a workflow's page, where we know the Web UI. */
+  webUi(workflowId: string): string | null;
+  close(): Promise<void>;
+}
+
+const CONNECT_MS = 10_000;
+
+/**
+ * Connects to the server that the configuration names, or else to the embedded engine, which is started when it does
+ * not run. Throws an Error with the remedy when a named server does not answer.
+ */
+export async function connectServer(
+  deps: Deps,
+  config: Config,
+  options: { worker: boolean; log: (line: string) => void },
+): Promise<Server> {
+  if (config.address !== null) return connectTo(config, config.address);
+  const own = engineConfig(config);
+  const engine = await launchEngine(deps, own, options);
+  const connection = await Connection.connect({ address: engine.address, connectTimeout: CONNECT_MS });
+  const client = new Client({ connection, namespace: own.namespace });
+  return {
+    client,
+    namespace: own.namespace,
+    taskQueue: own.taskQueue,
+    label: `embedded Temporal server at ${engine.address} (data in ${own.dataDir})`,
+    engine,
+    webUi: (workflowId) =>
+      `${engine.uiUrl}/namespaces/${own.namespace}/workflows/${encodeURIComponent(workflowId)}`,
+    async close() {
+      await connection.close();
+      engine.release();
+    },
+  };
+}
+
+async function connectTo(config: Config, address: string): Promise<Server> {
+  let connection: Connection;
+  try {
+    connection = await Connection.connect({ address, connectTimeout: CONNECT_MS });
+  } catch (error) {
+    throw new Error(
+      `no Temporal server answers at ${address} (TEMPORAL_ADDRESS or --address): start it, correct the address, ` +
+        'or leave both out to use the embedded server',
+      { cause: error },
+    );
+  }
+  return {
+    client: new Client({ connection, namespace: config.namespace }),
+    namespace: config.namespace,
+    taskQueue: config.taskQueue,
+    label: `Temporal at ${address}, namespace ${config.namespace}`,
+    engine: null,
+    webUi: () => null,
+    close: () => connection.close(),
+  };
+}

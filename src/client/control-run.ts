@@ -1,0 +1,29 @@
+import type { Client } from '@temporalio/client';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Observer } from './observe.ts';
+
+const UPDATE_MS = 10_000;
+
+/**
+ * Tells a run to pause or to go on. An update waits for the workflow's word; where it does not come (no worker, or the
+ * run still plans) the signal of the same name waits in the run's history instead.
+ */
+export async function tellRun(client: Client, workflowId: string, what: 'pause' | 'resume'): Promise<void> {
+  const handle = client.workflow.getHandle(workflowId);
+  try {
+    await client.connection.withDeadline(Date.now() + UPDATE_MS, () => handle.executeUpdate(what));
+  } catch {
+    await handle.signal(what);
+  }
+}
+
+/** Waits until a paused run has no call in flight; false when one is still out after `withinMs`. */
+export async function callsHaveEnded(observer: Observer, withinMs: number): Promise<boolean> {
+  for (const end = Date.now() + withinMs; Date.now() < end; await sleep(500)) {
+    const seen = await observer.look();
+    if (seen?.fresh === true && seen.batches.length === seen.progress.running.length) {
+      if (seen.batches.every((batch) => batch.open === 0)) return true;
+    }
+  }
+  return false;
+}

@@ -1,0 +1,220 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Progress, RunResult } from '../shared/types.ts';
+import type { Server } from './connection.ts';
+import { callsHaveEnded, tellRun } from './control-run.ts';
+import { EXIT, type Deps } from './deps.ts';
+import type { Display } from './display.ts';
+import { onInterrupt } from './interrupt.ts';
+import { liveView, type Snapshot } from './live-view.ts';
+import { createObserver, workersPoll, type Observer } from './observe.ts';
+import type { Summary } from './render/summary.ts';
+import { describeFailure, isWorkflowFailure } from './workflow-failure.ts';
+
+/** A run that a command watches to its end. */
+export interface FollowedRun {
+  run: string;
+  workflowId: string;
+  /** Folder or `gs://` place of the run. */
+  results: string;
+  /** What to do when the run blocks: wait with it, or leave it blocked and end. */
+  onBlock: 'wait' | 'exit';
+  /** More to say at a good end, one hint a line. */
+  hints: string[];
+}
+
+const LOOK_MS = 1000;
+/** A call takes up to 60 s. */
+const PAUSE_MS = 75_000;
+/** After so long without a sign of life it is looked whether a worker is there at all. */
+const SILENCE_MS = 5000;
+
+type Ending = { result: RunResult } | { error: unknown };
+
+/**
+ * Shows a run until it ends, blocks (where that ends the command) or the person interrupts, which pauses it.
+ * Returns the exit status. Leaves the server to its caller.
+ */
+export async function follow(
+  deps: Deps,
+  server: Server,
+  display: Display,
+  run: FollowedRun,
+): Promise<number> {
+  const interrupt = onInterrupt(() => process.exit(EXIT.interrupted));
+  const observer = createObserver({
+    client: server.client,
+    namespace: server.namespace,
+    workflowId: run.workflowId,
+    store: deps.openStore(run.results),
+    now: deps.now,
+  });
+  const ending: { value: Ending | null } = { value: null };
+  const ended = endOf(server, run.workflowId).then((value) => (ending.value = value));
+  const show = createShow(deps, display);
+  const silence = createSilence(deps, server, display);
+  try {
+    while (ending.value === null && !interrupt.signal.aborted) {
+      const seen = await observer.look();
+      if (ending.value !== null) break;
+      if (seen !== null) show(seen);
+      await silence(seen);
+      if (seen?.progress.state === 'blocked' && run.onBlock === 'exit') {
+        return leaveBlocked(deps, display, run, seen.progress);
+      }
+      await Promise.race([ended, sleep(LOOK_MS), aborted(interrupt.signal)]);
+    }
+    if (ending.value === null) {
+      const paused = await pause(deps, server, display, run, observer, ended);
+      if (paused !== null) return paused;
+    }
+    return finish(deps, display, run, await ended, await observer.look());
+  } finally {
+    interrupt.dispose();
+  }
+}
+
+/** Pauses the run and waits for its calls; `null` when it came to its end meanwhile. */
+async function pause(
+  deps: Deps,
+  server: Server,
+  display: Display,
+  run: FollowedRun,
+  observer: Observer,
+  ended: Promise<Ending>,
+): Promise<number | null> {
+  display.say('Pausing: calls in flight end and are recorded first. Ctrl-C again ends this command at once.');
+  await tellRun(server.client, run.workflowId, 'pause').catch(() => undefined);
+  const quiet = await Promise.race([callsHaveEnded(observer, PAUSE_MS), ended.then(() => null)]);
+  if (quiet === null) return null;
+  const seen = await observer.look();
+  display.end({
+    exitStatus: EXIT.interrupted,
+    error: null,
+    summary: seen === null ? null : summaryOf(seen.progress, run, null),
+    hints: [
+      quiet
+        ? 'Nothing is lost: every answer so far is recorded.'
+        : 'Nothing that was answered is lost; a call still in flight is asked again.',
+      `Go on with: ${deps.calledAs} resume ${run.run}`,
+    ],
+  });
+  return EXIT.interrupted;
+}
+
+function leaveBlocked(deps: Deps, display: Display, run: FollowedRun, progress: Progress): number {
+  display.end({
+    exitStatus: EXIT.blocked,
+    error: null,
+    summary: summaryOf(progress, run, null),
+    hints: [
+      `It waits: ${progress.block?.reason ?? 'blocked'}`,
+      progress.block?.remedy ?? '',
+      `Then go on with: ${deps.calledAs} resume ${run.run}`,
+    ].filter((hint) => hint !== ''),
+  });
+  return EXIT.blocked;
+}
+
+function finish(
+  deps: Deps,
+  display: Display,
+  run: FollowedRun,
+  ending: Ending,
+  seen: Snapshot | null,
+): number {
+  if ('error' in ending) {
+    const { message, exitStatus } = describeFailure(ending.error);
+    const summary = seen === null ? null : summaryOf({ ...seen.progress, state: 'failed' }, run, null);
+    display.end({ exitStatus, error: message, summary, hints: [] });
+    return exitStatus;
+  }
+  const { result } = ending;
+  const exitStatus = result.state === 'complete' ? EXIT.ok : EXIT.incomplete;
+  const summary: Summary = {
+    ...result,
+    listing: false,
+    prompts: seen?.progress.prompts ?? Object.keys(result.counts.matches).map((id) => ({ id, name: id })),
+    results: result.results,
+    elapsedMs: seen === null ? null : deps.now() - Date.parse(seen.progress.startedAt),
+  };
+  const missing = [`Which answers are missing: ${deps.calledAs} results ${run.run} --missing`];
+  display.end({
+    exitStatus,
+    error: null,
+    summary,
+    hints: [...(exitStatus === EXIT.incomplete ? missing : []), ...run.hints],
+  });
+  return exitStatus;
+}
+
+/** The workflow's result; asked again when it is the server, not the workflow, that failed. */
+async function endOf(server: Server, workflowId: string): Promise<Ending> {
+  for (;;) {
+    try {
+      return { result: (await server.client.workflow.getHandle(workflowId).result()) as RunResult };
+    } catch (error) {
+      if (isWorkflowFailure(error)) return { error };
+      await sleep(LOOK_MS);
+    }
+  }
+}
+
+/** Shows a snapshot, each failure and each block once. */
+function createShow(deps: Deps, display: Display): (seen: Snapshot) => void {
+  const told = new Set<string>();
+  let blockedSince: string | null = null;
+  return (seen) => {
+    const view = liveView(seen, deps.now());
+    for (const line of view.failures) {
+      const id = `${line.at} ${line.image} ${line.prompt}`;
+      if (!told.has(id)) display.failure(line);
+      told.add(id);
+    }
+    if (view.block !== null && view.block.since !== blockedSince) display.blocked(view.block);
+    blockedSince = view.block?.since ?? null;
+    display.update(view);
+  };
+}
+
+/** Says once how to start a worker when nothing answers and none is there. */
+function createSilence(
+  deps: Deps,
+  server: Server,
+  display: Display,
+): (seen: Snapshot | null) => Promise<void> {
+  let lastSign = deps.now();
+  let said = false;
+  return async (seen) => {
+    if (seen?.fresh === true) lastSign = deps.now();
+    if (said || server.engine !== null || deps.now() - lastSign < SILENCE_MS) return;
+    if ((await workersPoll(server.client, server.namespace, server.taskQueue)) !== false) return;
+    said = true;
+    display.say(noWorker(deps, server));
+  };
+}
+
+/** What a person reads when nobody works on a server of theirs. */
+export const noWorker = (deps: Deps, server: Server): string =>
+  `No worker polls the task queue ${server.taskQueue}; the run waits for one. Start it in another terminal: ` +
+  `TEMPORAL_ADDRESS=${deps.config.address ?? '…'} OPENAI_API_KEY=… ${deps.calledAs} worker`;
+
+export function summaryOf(progress: Progress, run: FollowedRun, elapsedMs: number | null): Summary {
+  return {
+    run: progress.run,
+    state: progress.state,
+    simulated: progress.simulated,
+    images: progress.images,
+    listing: !progress.listed,
+    skipped: progress.skipped,
+    prompts: progress.prompts,
+    counts: progress.counts,
+    results: run.results,
+    elapsedMs,
+  };
+}
+
+const aborted = (signal: AbortSignal): Promise<void> =>
+  new Promise((resolve) => {
+    if (signal.aborted) return resolve();
+    signal.addEventListener('abort', () => resolve(), { once: true });
+  });

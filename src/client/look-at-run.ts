@@ -1,0 +1,74 @@
+import { Client, Connection } from '@temporalio/client';
+import type { Config } from '../config.ts';
+import { noCounts } from '../shared/counts.ts';
+import type { Deps } from './deps.ts';
+import { attach } from './engine/attach.ts';
+import { demoConfig } from './engine/launch.ts';
+import type { Snapshot } from './live-view.ts';
+import { createObserver } from './observe.ts';
+import type { Summary } from './render/summary.ts';
+import type { RecordedRun } from './runs.ts';
+
+/** A run as it stands now, or as it was last recorded. */
+export interface RunNow {
+  recorded: RecordedRun;
+  /** `null` when the workflow could not be asked. */
+  live: Snapshot | null;
+}
+
+const CONNECT_MS = 3000;
+
+/** The configuration of the server on which a run lives: the demonstration's engine, a named server, or our engine. */
+export const configOf = (deps: Deps, recorded: RecordedRun): Config =>
+  recorded.plan.account.simulated && deps.config.address === null
+    ? demoConfig(deps.config, deps.cwd)
+    : deps.config;
+
+/** Asks the workflow when its server is up, and is content with the record otherwise. Never starts anything. */
+export async function lookAtRun(deps: Deps, recorded: RecordedRun): Promise<RunNow> {
+  const config = configOf(deps, recorded);
+  const attachment = config.address === null ? await attach(config.dataDir, { worker: false }) : null;
+  const address = config.address ?? attachment?.status().address ?? '';
+  if (address === '') {
+    attachment?.leave();
+    return { recorded, live: null };
+  }
+  const connection = await Connection.connect({ address, connectTimeout: CONNECT_MS }).catch(() => null);
+  try {
+    if (connection === null) return { recorded, live: null };
+    const observer = createObserver({
+      client: new Client({ connection, namespace: config.namespace }),
+      namespace: config.namespace,
+      workflowId: recorded.plan.workflowId,
+      store: deps.openStore(recorded.place),
+      now: deps.now,
+    });
+    const seen = await observer.look();
+    return { recorded, live: seen?.fresh === true ? seen : null };
+  } finally {
+    await connection?.close();
+    attachment?.leave();
+  }
+}
+
+/**
+ * What may be said of a run. A record that says "running" while nobody answers for the run tells of an interruption.
+ */
+export function summaryNow({ recorded, live }: RunNow): Summary {
+  const progress = live?.progress ?? recorded.progress;
+  const { plan } = recorded;
+  const state = progress?.state ?? 'planning';
+  const underWay = state === 'running' || state === 'planning';
+  return {
+    run: recorded.run,
+    state: underWay && live === null ? 'interrupted' : state,
+    simulated: plan.account.simulated,
+    images: progress?.images ?? 0,
+    listing: progress?.listed !== true,
+    skipped: progress?.skipped ?? 0,
+    prompts: plan.prompts.map(({ id, name }) => ({ id, name })),
+    counts: progress?.counts ?? noCounts(),
+    results: recorded.place,
+    elapsedMs: null,
+  };
+}

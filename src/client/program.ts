@@ -1,0 +1,187 @@
+import { Command, Option } from 'commander';
+import { address as checkAddress } from '../config.ts';
+import { askCommand, type AskFlags } from './commands/ask.ts';
+import { demoCommand } from './commands/demo.ts';
+import { engineCommand } from './commands/engine.ts';
+import { listCommand } from './commands/list.ts';
+import { resultsCommand, type ResultsFlags } from './commands/results.ts';
+import { resumeCommand, type ResumeFlags } from './commands/resume.ts';
+import { runCommand } from './commands/run.ts';
+import { simulatorCommand, type SimulatorFlags } from './commands/simulator.ts';
+import { statusCommand } from './commands/status.ts';
+import { stopCommand } from './commands/stop.ts';
+import { uiCommand } from './commands/ui.ts';
+import { workerCommand } from './commands/worker.ts';
+import { UsageError, type Deps } from './deps.ts';
+import type { RunFlags } from './run-input.ts';
+
+const list = (value: string, before: string[] | undefined): string[] => [...(before ?? []), value];
+
+const json = (): Option => new Option('--json', 'one JSON object a line');
+const results = (): Option =>
+  new Option('--results <place>', 'folder or gs:// place that holds the runs (RESULTS)');
+const address = (): Option =>
+  new Option('--address <host:port>', 'use this Temporal server (TEMPORAL_ADDRESS), not the embedded one');
+const onBlock = (): Option =>
+  new Option(
+    '--on-block <wait|exit>',
+    'what to do when the run blocks (default: wait on a terminal, else exit)',
+  );
+const prompts = (): Option => new Option('--prompts <file>', 'YAML file of questions (PROMPTS_FILE)');
+const model = (): Option => new Option('--model <name>', 'model that sees pictures (MODEL)');
+const detail = (): Option => new Option('--detail <low|high|auto>', 'how finely it looks (IMAGE_DETAIL)');
+
+/**
+ * The command line: flags to commands, and nothing else. `depsOf` is called when a command runs, so that help works
+ * with wrong settings.
+ */
+export function createProgram(depsOf: () => Deps, exit: (status: number) => void): Command {
+  const program = new Command('image-analysis');
+  const run =
+    <T extends unknown[]>(command: (deps: Deps, ...args: T) => Promise<number>) =>
+    async (...args: T): Promise<void> => {
+      const flags = args.at(-2) as { address?: string } | undefined;
+      exit(await command(withAddress(depsOf(), flags?.address), ...args));
+    };
+
+  program
+    .description(
+      'Asks a vision model a set of questions about every picture of a folder or a bucket, durably, on Temporal.\n' +
+        'Without a command: a demonstration with a simulated model, which spends nothing.',
+    )
+    .usage('[command] [options]')
+    .argument('[command]')
+    .addOption(json())
+    .action(
+      run((deps, command: string | undefined, flags: { json?: boolean }) => {
+        if (command !== undefined) {
+          const known = program.commands.map((sub) => sub.name()).filter((name) => name !== 'engine');
+          throw new UsageError(
+            `There is no command ${JSON.stringify(command)}; there are ${known.join(', ')}.`,
+          );
+        }
+        return demoCommand(deps, flags);
+      }),
+    )
+    .exitOverride();
+
+  program
+    .command('run')
+    .description('analyse every picture of a folder or of gs://bucket/prefix/')
+    .argument('<source>')
+    .addOption(prompts())
+    .addOption(model())
+    .addOption(detail())
+    .option('--rpm <n>', "requests a minute, for the embedded engine's account from now on")
+    .option('--tpm <n>', "tokens a minute, for the embedded engine's account from now on")
+    .option('--batch-size <n>', 'pictures side by side in one child workflow')
+    .option('--concurrency <n>', 'calls in flight (default: what the limits need)')
+    .option('--include <glob>', 'only pictures whose name matches; may be repeated', list)
+    .option('--exclude <glob>', 'no pictures whose name matches; may be repeated', list)
+    .option('--limit <n>', 'the first n pictures only')
+    .addOption(results())
+    .option('--name <id>', 'name of the run (default: the time)')
+    .option('--detach', 'leave the run to the engine and end')
+    .option('--dry-run', 'count pictures, calls, tokens and time, and ask nothing')
+    .addOption(onBlock())
+    .addOption(address())
+    .addOption(json())
+    .action(run((deps, source: string, flags: RunFlags) => runCommand(deps, source, flags)));
+
+  program
+    .command('resume')
+    .description('go on with a run that is paused, blocked, detached or was interrupted')
+    .argument('[run]', 'default: the newest one that has not ended')
+    .addOption(results())
+    .addOption(onBlock())
+    .addOption(address())
+    .addOption(json())
+    .action(run((deps, name: string | undefined, flags: ResumeFlags) => resumeCommand(deps, name, flags)));
+
+  program
+    .command('ask')
+    .description('ask about one picture, and see everything that is sent and comes back')
+    .argument('<picture>', 'path, or gs://bucket/object')
+    .option('--prompt <id>', 'this question only')
+    .addOption(prompts())
+    .addOption(model())
+    .addOption(detail())
+    .addOption(json())
+    .action(run((deps, picture: string, flags: AskFlags) => askCommand(deps, picture, flags)));
+
+  program
+    .command('worker')
+    .description('work for a Temporal server')
+    .addOption(address())
+    .addOption(new Option('--with-parent').hideHelp())
+    .action(run((deps, flags: { address?: string; withParent?: boolean }) => workerCommand(deps, flags)));
+
+  program
+    .command('status')
+    .description('how a run stands, with or without a worker')
+    .argument('[run]', 'default: the newest')
+    .addOption(results())
+    .addOption(address())
+    .addOption(json())
+    .action(
+      run((deps, name: string | undefined, flags: { json?: boolean; results?: string }) =>
+        statusCommand(deps, name, flags),
+      ),
+    );
+
+  program
+    .command('list')
+    .description('every run, newest first')
+    .addOption(results())
+    .addOption(address())
+    .addOption(json())
+    .action(run((deps, flags: { json?: boolean; results?: string }) => listCommand(deps, flags)));
+
+  program
+    .command('results')
+    .description('what the pictures of a run show')
+    .argument('[run]', 'default: the newest')
+    .option('--match <prompt>', 'names of the pictures that match a question, one a line')
+    .option('--missing', 'which answers are missing and why, and how to ask again')
+    .addOption(results())
+    .addOption(json())
+    .action(run((deps, name: string | undefined, flags: ResultsFlags) => resultsCommand(deps, name, flags)));
+
+  program
+    .command('ui')
+    .description("serve the embedded Temporal server's Web UI for a run, without a worker")
+    .argument('[run]', 'default: the newest')
+    .addOption(results())
+    .action(
+      run((deps, name: string | undefined, flags: { results?: string }) => uiCommand(deps, name, flags)),
+    );
+
+  program
+    .command('stop')
+    .description('end the embedded engine, also one that --detach left')
+    .action(run((deps) => stopCommand(deps)));
+
+  program
+    .command('simulator')
+    .description('a server that behaves as OpenAI does, for trying things out')
+    .option('--port <n>', '0: any free one', '0')
+    .option('--rpm <n>', 'requests a minute', '500')
+    .option('--tpm <n>', 'tokens a minute', '30000')
+    .option('--latency <ms>', 'median time of a call', '9000')
+    .option('--seed <n>', 'of faults, times and wrong answers', '1')
+    .option('--fault <kind=share>', 'such as server-error=0.1; may be repeated', list, [])
+    .addOption(new Option('--with-parent').hideHelp())
+    .action(run((deps, flags: SimulatorFlags) => simulatorCommand(deps, flags)));
+
+  program
+    .command('engine', { hidden: true })
+    .requiredOption('--temporal <path>')
+    .action(run((deps, flags: { temporal: string }) => engineCommand(deps, flags)));
+
+  return program;
+}
+
+function withAddress(deps: Deps, flag: string | undefined): Deps {
+  if (flag === undefined) return deps;
+  return { ...deps, config: { ...deps.config, address: checkAddress(flag, '--address') } };
+}

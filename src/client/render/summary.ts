@@ -1,0 +1,73 @@
+import type { Counts, RunState } from '../../shared/types.ts';
+import { count, duration, of } from './format.ts';
+import { table } from './table.ts';
+
+/** What is said of a run that has ended or stands still. */
+export interface Summary {
+  run: string;
+  state: RunState | 'interrupted';
+  simulated: boolean;
+  images: number;
+  /** More pictures may come: the totals are of those found so far. */
+  listing: boolean;
+  skipped: number;
+  prompts: { id: string; name: string }[];
+  counts: Counts;
+  /** Folder or `gs://` place of the run. */
+  results: string;
+  elapsedMs: number | null;
+}
+
+const TITLE: Record<Summary['state'], string> = {
+  planning: 'is planning',
+  running: 'is running',
+  paused: 'is PAUSED',
+  blocked: 'is BLOCKED',
+  complete: 'is complete',
+  incomplete: 'has finished, but some answers are missing',
+  cancelled: 'was cancelled',
+  failed: 'failed',
+  interrupted: 'was interrupted; no worker is at it now',
+};
+
+/** The state as it may be shown: never complete while an answer is missing. */
+export function honestState(state: Summary['state'], counts: Counts, questions: number): Summary['state'] {
+  return state === 'complete' && counts.answered < questions ? 'incomplete' : state;
+}
+
+/** Table of matches, totals and where the results are. */
+export function summaryLines(summary: Summary, width: number): string[] {
+  const { counts, prompts } = summary;
+  const questions = summary.images * prompts.length;
+  const state = honestState(summary.state, counts, questions);
+  const failures = Object.entries(counts.failures).sort(([, a], [, b]) => b - a);
+  const unasked = Math.max(0, questions - counts.answered - counts.failed);
+  return [
+    ...(summary.simulated ? ['SIMULATED: no model looked at the pictures; every answer is made up.'] : []),
+    `Run ${summary.run} ${TITLE[state]}.`,
+    '',
+    ...table(
+      [
+        { title: 'Question', shrinks: true },
+        { title: 'Pictures that match', align: 'right' },
+      ],
+      prompts.map(({ id, name }) => [name, count(counts.matches[id] ?? 0)]),
+      width,
+    ),
+    '',
+    `Pictures   ${of(counts.imagesComplete, summary.images)} with every answer${summary.listing ? ' (still listing)' : ''}` +
+      (summary.skipped > 0 ? `, ${count(summary.skipped)} skipped` : ''),
+    `Answers    ${of(counts.answered, questions)}` +
+      (counts.failed > 0 ? `, ${count(counts.failed)} failed` : '') +
+      (unasked > 0 ? `, ${count(unasked)} not asked yet` : ''),
+    ...(failures.length > 0
+      ? [`Failures   ${failures.map(([kind, n]) => `${kind} ${count(n)}`).join(', ')}`]
+      : []),
+    `Tokens     ${count(counts.inputTokens)} in (${count(counts.cachedTokens)} cached), ` +
+      `${count(counts.outputTokens)} out; ${count(counts.charged)} counted against the limit`,
+    `Calls      ${count(counts.tries)}, ${count(counts.rateLimited)} answered 429, ` +
+      `${count(counts.fallbacks)} fell back to base64`,
+    ...(summary.elapsedMs === null ? [] : [`Time       ${duration(summary.elapsedMs)}`]),
+    `Results    ${summary.results}/results.json`,
+  ];
+}

@@ -1,0 +1,41 @@
+import type { ResultEntry, ResultsFile } from '../shared/results.ts';
+
+/** A question's results over all pictures. */
+export interface QuestionResults {
+  id: string;
+  name: string;
+  /** Pictures with an answer. */
+  answered: number;
+  matches: { image: string; count: number; description: string }[];
+  /** Sum of what was counted in the matching pictures. */
+  counted: number;
+  missing: { image: string; reason: string }[];
+}
+
+/** Pure: `results.json` by question. A picture without an outcome counts as missing. */
+export function resultsByQuestion(file: ResultsFile): QuestionResults[] {
+  return file.settings.prompts.map(({ id, name }) => {
+    const entries = file.images.map((image) => ({ image: image.name, entry: image.answers[id] }));
+    const matches = entries.flatMap(({ image, entry }) =>
+      isAnswer(entry) && entry.match ? [{ image, count: entry.count, description: entry.description }] : [],
+    );
+    return {
+      id,
+      name,
+      answered: entries.filter(({ entry }) => isAnswer(entry)).length,
+      matches,
+      counted: matches.reduce((sum, match) => sum + match.count, 0),
+      missing: entries.flatMap(({ image, entry }) =>
+        isAnswer(entry) ? [] : [{ image, reason: entry === undefined ? 'not asked yet' : reasonOf(entry) }],
+      ),
+    };
+  });
+}
+
+type Answered = Exclude<ResultEntry, { error: unknown }>;
+
+const isAnswer = (entry: ResultEntry | undefined): entry is Answered =>
+  entry !== undefined && !('error' in entry);
+
+const reasonOf = (entry: ResultEntry): string =>
+  'error' in entry ? `${entry.error.kind}: ${entry.error.message}` : '';

@@ -1,0 +1,84 @@
+import { files } from '../shared/names.ts';
+import type { ListRuns, OpenStore, ResultStore } from '../shared/result-store.ts';
+import type { ResultsFile } from '../shared/results.ts';
+import type { Plan, Progress, RunState } from '../shared/types.ts';
+
+/** What a run's folder says of it. Written by a worker; nothing here needs one. */
+export interface RecordedRun {
+  run: string;
+  /** The run's own folder or `gs://` place. */
+  place: string;
+  plan: Plan;
+  /** `null` before its first record. */
+  progress: Progress | null;
+}
+
+/** The one reader of what runs have written. Needs no worker and no server. */
+export interface Runs {
+  /** Names of everything that looks like a run, newest first. */
+  names(): Promise<string[]>;
+  /** `null` where there is no such run, or its plan was not written yet. */
+  read(run: string): Promise<RecordedRun | null>;
+  /** The run of that name, or the newest one; `null` when there is none. */
+  find(run: string | undefined): Promise<RecordedRun | null>;
+  /** The newest run that has not ended. */
+  latestUnfinished(): Promise<RecordedRun | null>;
+  results(recorded: RecordedRun): Promise<ResultsFile | null>;
+}
+
+/** States from which a run does not go on. */
+const ENDED: readonly RunState[] = ['complete', 'incomplete', 'cancelled', 'failed'];
+
+const IS_TIME = /^\d{8}_\d{6}$/;
+
+export const hasEnded = (recorded: RecordedRun): boolean =>
+  recorded.progress !== null && ENDED.includes(recorded.progress.state);
+
+export function createRuns(options: { root: string; openStore: OpenStore; listRuns: ListRuns }): Runs {
+  const { root, openStore, listRuns } = options;
+
+  const read = async (run: string): Promise<RecordedRun | null> => {
+    if (!/^[A-Za-z0-9][A-Za-z0-9._-]*$/.test(run)) return null;
+    const place = `${root}/${run}`;
+    const store = openStore(place);
+    const plan = await readJson<Plan>(store, files.run);
+    if (plan === null) return null;
+    return { run, place, plan, progress: await readJson<Progress>(store, files.progress) };
+  };
+
+  // Names that are times are sorted by age already; among the names that people gave, the plan tells.
+  const newest = async (wanted: (recorded: RecordedRun) => boolean): Promise<RecordedRun | null> => {
+    const names = await listRuns(root);
+    const found: RecordedRun[] = [];
+    for (const name of names.filter((name) => !IS_TIME.test(name))) {
+      const recorded = await read(name);
+      if (recorded !== null && wanted(recorded)) found.push(recorded);
+    }
+    for (const name of names.filter((name) => IS_TIME.test(name))) {
+      const recorded = await read(name);
+      if (recorded === null || !wanted(recorded)) continue;
+      found.push(recorded);
+      break;
+    }
+    return found.sort((a, b) => b.plan.createdAt.localeCompare(a.plan.createdAt))[0] ?? null;
+  };
+
+  return {
+    names: () => listRuns(root),
+    read,
+    find: (run) => (run === undefined ? newest(() => true) : read(run)),
+    latestUnfinished: () => newest((recorded) => !hasEnded(recorded)),
+    results: (recorded) => readJson<ResultsFile>(openStore(recorded.place), files.results),
+  };
+}
+
+/** A file that is not there is `null`; one that is no JSON is an error that names it. */
+async function readJson<T>(store: ResultStore, path: string): Promise<T | null> {
+  const text = await store.read(path);
+  if (text === null) return null;
+  try {
+    return JSON.parse(text) as T;
+  } catch {
+    throw new Error(`${store.place}/${path} is no JSON: somebody changed it`);
+  }
+}

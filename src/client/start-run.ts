@@ -1,0 +1,60 @@
+import { WorkflowExecutionAlreadyStartedError } from '@temporalio/client';
+import { ANALYZE_IMAGES, runNameOf, workflowIdOf } from '../shared/names.ts';
+import type { RunInput } from '../shared/types.ts';
+import type { Server } from './connection.ts';
+import { UsageError } from './deps.ts';
+
+/** A run that was just started. */
+export interface StartedRun {
+  run: string;
+  workflowId: string;
+  /** The run's own folder or `gs://` place. */
+  results: string;
+}
+
+/**
+ * Starts the workflow under the run's name. A name that is the time is moved on by a second where another run has it;
+ * a name that a person gave and that is taken is a {@link UsageError}.
+ */
+export async function startRun(
+  server: Server,
+  input: RunInput & { results: string },
+  simulated: boolean,
+  now: number,
+): Promise<StartedRun> {
+  for (let attempt = 0; ; attempt++) {
+    const run = input.name ?? runNameOf(new Date(now + attempt * 1000));
+    const workflowId = workflowIdOf(run);
+    try {
+      await server.client.workflow.start(ANALYZE_IMAGES, {
+        taskQueue: server.taskQueue,
+        workflowId,
+        workflowIdReusePolicy: 'REJECT_DUPLICATE',
+        args: [{ ...input, name: run }],
+        staticSummary: `${simulated ? 'SIMULATED · ' : ''}${shortened(input.source)}`,
+        staticDetails: details(input, simulated),
+      });
+      return { run, workflowId, results: `${input.results}/${run}` };
+    } catch (error) {
+      if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw error;
+      if (input.name !== undefined || attempt > 60) {
+        throw new UsageError(
+          `A run named ${run} exists already on this server: choose another --name, or go on with it by \`resume ${run}\`.`,
+        );
+      }
+    }
+  }
+}
+
+const shortened = (text: string): string => (text.length > 150 ? `…${text.slice(-149)}` : text);
+
+/** Markdown for the Web UI. */
+function details(input: RunInput, simulated: boolean): string {
+  return [
+    ...(simulated ? ['**SIMULATED**: no model looks at the pictures.', ''] : []),
+    `- source: \`${input.source.replaceAll('`', "'")}\``,
+    `- model: ${input.model ?? "the worker's"}, detail ${input.detail ?? "the worker's"}`,
+    `- questions: ${input.prompts === undefined ? "the worker's prompts file" : input.prompts.prompts.map(({ name }) => name).join(', ')}`,
+    `- results: \`${input.results ?? "the worker's place"}\``,
+  ].join('\n');
+}
