@@ -8,10 +8,10 @@ export interface Problem {
   problem: string;
 }
 
-export const MAX_PROMPTS = 100;
+const MAX_PROMPTS = 100;
 /** Of a prompt's text, and of the instructions. Some 1,000 tokens, paid with every single call. */
-export const MAX_TEXT = 4_000;
-export const MAX_NAME = 100;
+const MAX_TEXT = 4_000;
+const MAX_NAME = 100;
 
 /** Ids stand in file names, queries and object keys. */
 const ID = /^[a-z0-9][a-z0-9-]{0,63}$/;

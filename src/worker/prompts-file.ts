@@ -5,7 +5,7 @@ import { promptSetProblems } from '../shared/prompt-rules.ts';
 import type { PromptSet } from '../shared/types.ts';
 
 /** A file of prompts that cannot be used. The message names the file, the line and the remedy. */
-export class PromptsFileError extends Error {
+class PromptsFileError extends Error {
   override readonly name = 'PromptsFileError';
 }
 

@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
 import { mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
-import { execFileSync } from 'node:child_process';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { ImageRef, SkippedObject } from '../../src/shared/types.ts';
 import type { ImageSource } from '../../src/activities/ports.ts';
@@ -92,7 +92,8 @@ describe('listing', () => {
     await put('a.jpg', 'b.gif', 'notes.txt', '.DS_Store', '.git/x.jpg', 'sub/.hidden.jpg');
     await symlink('nowhere', path.join(root, 'broken.jpg'));
     await symlink('/dev/null', path.join(root, 'device.jpg'));
-    execFileSync('mkfifo', [path.join(root, 'pipe.jpg')]);
+    const socket = createServer();
+    await new Promise<void>((resolve) => socket.listen(path.join(root, 'socket.jpg'), resolve));
     for (const max of [1, 100]) {
       const { images, skipped } = await listAll(openSource(root, all), max);
       expect(images.map((image) => image.name)).toEqual(['a.jpg']);
@@ -103,10 +104,11 @@ describe('listing', () => {
         { name: 'broken.jpg', reason: 'cannot be read: a link to nothing' },
         { name: 'device.jpg', reason: 'not a regular file' },
         { name: 'notes.txt', reason: 'not a picture' },
-        { name: 'pipe.jpg', reason: 'not a regular file' },
+        { name: 'socket.jpg', reason: 'not a regular file' },
         { name: 'sub/.hidden.jpg', reason: 'hidden' },
       ]);
     }
+    await new Promise((resolve) => socket.close(resolve));
   });
 
   test.runIf(process.platform === 'linux')('one file that cannot be read does not end the run', async () => {

@@ -1,3 +1,6 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import os from 'node:os';
+import path from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
 import type { ImageSource } from '../../src/activities/ports.ts';
 import type { ImageRef } from '../../src/shared/types.ts';
@@ -111,6 +114,13 @@ describe('listing', () => {
     await expect(missing).rejects.toThrow(/no-such-bucket.*check the spelling/);
   });
 
+  test('the library is sent to the right path where STORAGE_EMULATOR_HOST is set', async () => {
+    vi.stubEnv('STORAGE_EMULATOR_HOST', fake.endpoint);
+    await fake.put(bucket, 'a.jpg', 'x');
+    expect(await names(open(''), 10)).toEqual(['a.jpg']);
+    vi.unstubAllEnvs();
+  });
+
   test('a server that is not there is unreachable, with no vendor error in the chain', async () => {
     const nowhere = createOpenSource(createGcs({ apiEndpoint: '127.0.0.1:9' }))(`gs://${bucket}/`, all);
     const error: unknown = await nowhere.list(null, 1).catch((thrown: unknown) => thrown);
@@ -179,14 +189,32 @@ describe('signing', () => {
     expect(await source.signedUrl!(await only(source))).not.toBe(second);
   });
 
-  test('says why it cannot sign, with the remedy', async () => {
-    vi.stubEnv('GOOGLE_APPLICATION_CREDENTIALS', '/no/such/key.json');
+  test.each([
+    [
+      'a user of gcloud',
+      { type: 'authorized_user', client_id: 'i', client_secret: 's', refresh_token: 'r' },
+      /client_email/,
+    ],
+    [
+      'a broken key',
+      { type: 'service_account', client_email: 'a@b', private_key: 'canary' },
+      /DECODER|PEM|key/i,
+    ],
+    ['no credentials', null, /no\/such\/key/],
+  ])('%s cannot sign, and is told what to do', async (_, credentials, why) => {
+    const folder = await mkdtemp(path.join(os.tmpdir(), 'gcs-'));
+    const file = path.join(folder, 'credentials.json');
+    if (credentials) await writeFile(file, JSON.stringify(credentials));
+    vi.stubEnv('GOOGLE_APPLICATION_CREDENTIALS', credentials ? file : '/no/such/key.json');
     await fake.put(bucket, 'a.jpg', 'x');
     const source = open('');
     const problem = await source.signingProblem();
+    expect(problem).toMatch(why);
     expect(problem).toMatch(/^These credentials cannot sign URLs .*GOOGLE_APPLICATION_CREDENTIALS.*signBlob/);
+    expect(problem).not.toContain('canary');
     const signing = source.signedUrl!(await only(source));
     await expect(signing).rejects.toMatchObject({ name: 'SourceError', kind: 'forbidden' });
+    await rm(folder, { recursive: true });
   });
 });
 

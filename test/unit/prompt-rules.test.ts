@@ -87,14 +87,10 @@ describe('is refused, with the field and the remedy', () => {
   });
 
   test('several problems at once, in their order, none with a control character', () => {
-    const problems = promptSetProblems(
-      set(prompt({ id: 'A\u009b', text: '' }), prompt({ name: '\u001b[2J' })),
-    );
-    expect(problems.map(({ field }) => field)).toEqual([
-      'prompts[0].id',
-      'prompts[0].text',
-      'prompts[1].name',
-    ]);
+    const given = set(prompt({ id: 'A\u009b', text: '' }), prompt({ name: '\u001b[2J' }));
+    const problems = promptSetProblems({ ...given, '\u001b[2J': 1 });
+    const fields = ['\uFFFD[2J', 'prompts[0].id', 'prompts[0].text', 'prompts[1].name'];
+    expect(problems.map(({ field }) => field)).toEqual(fields);
     expect(JSON.stringify(problems)).not.toMatch(/\p{Cc}/u);
     expect(problems[2]?.value).toBe('""');
   });

@@ -67,7 +67,10 @@ async function entriesAfter(folder: Folder, cursor: string | null): Promise<Entr
   for (const dirent of await readdir(folder.path, { withFileTypes: true })) {
     const name = folder.prefix + dirent.name;
     if (cursor !== null && isBehind(`${name}/`, cursor)) continue;
-    const entry = await look(name, path.join(folder.path, dirent.name), dirent);
+    const place = path.join(folder.path, dirent.name);
+    const entry: Entry = dirent.isFile()
+      ? { name, path: place, at: 'file', real: null }
+      : await look(name, place, dirent);
     if (cursor === null || !isBehind(entry.name, cursor)) entries.push(entry);
   }
   return entries.sort((a, b) => compareBytes(a.name, b.name));
@@ -83,9 +86,8 @@ function isBehind(name: string, cursor: string): boolean {
 async function look(
   name: string,
   place: string,
-  dirent: Pick<Stats, 'isFile' | 'isDirectory' | 'isSymbolicLink'>,
+  dirent: Pick<Stats, 'isDirectory' | 'isSymbolicLink'>,
 ): Promise<Entry> {
-  if (dirent.isFile()) return { name, path: place, at: 'file', real: null };
   if (dirent.isDirectory()) return { name: `${name}/`, path: place, at: 'folder', real: null };
   try {
     const target = await stat(place);

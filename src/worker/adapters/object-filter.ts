@@ -5,7 +5,7 @@ import { SourceError } from '../../activities/ports.ts';
  * What becomes of an object, judged by its name alone: `take` it as a picture, `skip` it and count it with a reason,
  * or leave it out in silence because the person asked for that.
  */
-export type Verdict = { act: 'take' } | { act: 'skip'; reason: string } | { act: 'omit' };
+type Verdict = { act: 'take' } | { act: 'skip'; reason: string } | { act: 'omit' };
 
 export type ObjectFilter = (name: string) => Verdict;
 
