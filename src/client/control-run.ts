@@ -1,5 +1,8 @@
 import type { Client } from '@temporalio/client';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { files } from '../shared/names.ts';
+import type { ResultStore } from '../shared/result-store.ts';
+import type { Progress } from '../shared/types.ts';
 import type { Observer } from './observe.ts';
 
 const UPDATE_MS = 10_000;
@@ -26,4 +29,19 @@ export async function callsHaveEnded(observer: Observer, withinMs: number): Prom
     }
   }
   return false;
+}
+
+/** Waits until a quiet run's record tells all that its workflow knows, so that nobody reads less than what is there. */
+export async function recordIsCurrent(
+  observer: Observer,
+  store: ResultStore,
+  withinMs: number,
+): Promise<void> {
+  for (const end = Date.now() + withinMs; Date.now() < end; await sleep(500)) {
+    const [seen, text] = await Promise.all([observer.look(), store.read(files.progress).catch(() => null)]);
+    if (seen?.fresh !== true || text === null) continue;
+    const recorded = (JSON.parse(text) as Progress).counts;
+    const { counts } = seen.progress;
+    if (recorded.answered >= counts.answered && recorded.failed >= counts.failed) return;
+  }
 }

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Progress, RunResult } from '../shared/types.ts';
 import type { Server } from './connection.ts';
-import { callsHaveEnded, tellRun } from './control-run.ts';
+import { callsHaveEnded, recordIsCurrent, tellRun } from './control-run.ts';
 import { EXIT, type Deps } from './deps.ts';
 import type { Display } from './display.ts';
 import { onInterrupt } from './interrupt.ts';
@@ -25,6 +25,8 @@ export interface FollowedRun {
 const LOOK_MS = 1000;
 /** A call takes up to 60 s. */
 const PAUSE_MS = 75_000;
+/** The run saves its results some seconds after the last call. */
+const RECORD_MS = 15_000;
 /** After so long without a sign of life it is looked whether a worker is there at all. */
 const SILENCE_MS = 5000;
 
@@ -52,6 +54,7 @@ export async function follow(
   const ended = endOf(server, run.workflowId).then((value) => (ending.value = value));
   const show = createShow(deps, display);
   const silence = createSilence(deps, server, display);
+  const interrupted = aborted(interrupt.signal);
   try {
     while (ending.value === null && !interrupt.signal.aborted) {
       const seen = await observer.look();
@@ -61,7 +64,7 @@ export async function follow(
       if (seen?.progress.state === 'blocked' && run.onBlock === 'exit') {
         return leaveBlocked(deps, display, run, seen.progress);
       }
-      await Promise.race([ended, sleep(LOOK_MS), aborted(interrupt.signal)]);
+      await Promise.race([ended, sleep(LOOK_MS), interrupted]);
     }
     if (ending.value === null) {
       const paused = await pause(deps, server, display, run, observer, ended);
@@ -86,6 +89,7 @@ async function pause(
   await tellRun(server.client, run.workflowId, 'pause').catch(() => undefined);
   const quiet = await Promise.race([callsHaveEnded(observer, PAUSE_MS), ended.then(() => null)]);
   if (quiet === null) return null;
+  if (quiet) await recordIsCurrent(observer, deps.openStore(run.results), RECORD_MS);
   const seen = await observer.look();
   display.end({
     exitStatus: EXIT.interrupted,

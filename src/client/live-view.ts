@@ -1,3 +1,4 @@
+import { timeRemaining } from '../shared/time-remaining.ts';
 import type { BatchProgress, Block, FailureLine, Limits, Progress, RunState } from '../shared/types.ts';
 
 /** A run at one moment, as far as it could be seen. */
@@ -95,8 +96,23 @@ export function liveView(seen: Snapshot, now: number): LiveView {
     failures: distinct(failures).slice(-SHOWN_FAILURES),
     block: progress.block,
     elapsedMs: Math.max(0, now - Date.parse(progress.startedAt)),
-    remainingMs: progress.remainingMs,
+    remainingMs: remaining(progress, answered + counts.failed, now),
   };
+}
+
+/** The run's own estimate is as old as its last event; the calls of the pictures under way are known here. */
+function remaining(progress: Progress, callsDone: number, now: number): number | null {
+  if (progress.state !== 'running') return progress.remainingMs;
+  const counted = progress.counts.answered + progress.counts.failed;
+  const mean = counted > 0 ? progress.counts.charged / counted : progress.tokensPerCall;
+  return timeRemaining({
+    callsDone,
+    callsLeft: progress.images * progress.promptsPerImage - callsDone,
+    tokensDone: callsDone * mean,
+    tokensPerCall: progress.tokensPerCall,
+    limits: progress.limits,
+    activeMs: progress.activeMs + Math.max(0, now - Date.parse(progress.updatedAt)),
+  });
 }
 
 /** Requests sent, and tokens charged for them, in the 60 seconds before `now`. */

@@ -1,6 +1,7 @@
 import { Client, Connection } from '@temporalio/client';
 import type { Config } from '../config.ts';
 import { noCounts } from '../shared/counts.ts';
+import { DEMO_TASK_QUEUE } from '../shared/names.ts';
 import type { Deps } from './deps.ts';
 import { attach } from './engine/attach.ts';
 import { demoConfig } from './engine/launch.ts';
@@ -20,9 +21,7 @@ const CONNECT_MS = 3000;
 
 /** The configuration of the server on which a run lives: the demonstration's engine, a named server, or our engine. */
 export const configOf = (deps: Deps, recorded: RecordedRun): Config =>
-  recorded.plan.account.simulated && deps.config.address === null
-    ? demoConfig(deps.config, deps.cwd)
-    : deps.config;
+  recorded.plan.modelQueue.startsWith(DEMO_TASK_QUEUE) ? demoConfig(deps.config, deps.cwd) : deps.config;
 
 /** Asks the workflow when its server is up, and is content with the record otherwise. Never starts anything. */
 export async function lookAtRun(deps: Deps, recorded: RecordedRun): Promise<RunNow> {

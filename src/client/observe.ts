@@ -29,7 +29,8 @@ export function createObserver(options: {
   now(): number;
 }): Observer {
   const { client, workflowId, store, now } = options;
-  const sends = new Map<string, BatchProgress['sends']>();
+  /** What each batch said last: one that is too busy to answer is not one without answers. */
+  const heard = new Map<string, BatchProgress>();
   let children: string[] = [];
   let modelQueue: string | null = null;
 
@@ -47,18 +48,19 @@ export function createObserver(options: {
     // One that has just ended is asked once more: it may have sent since the last look.
     const ended = children.filter((id) => !running.includes(id));
     children = running;
-    const seen = await Promise.all([...running, ...ended].map((id) => query<BatchProgress>(id)));
-    for (const [at, id] of [...running, ...ended].entries()) {
-      const batch = seen[at];
-      if (batch) sends.set(id, batch.sends);
+    const asked = [...running, ...ended];
+    const answers = await Promise.all(asked.map((id) => query<BatchProgress>(id)));
+    for (const [at, id] of asked.entries()) {
+      const answer = answers[at];
+      if (answer) heard.set(id, answer);
     }
-    for (const [id, list] of sends) {
-      const last = list.at(-1);
+    for (const [id, { sends }] of heard) {
+      const last = sends.at(-1);
       if (!running.includes(id) && (last === undefined || now() - Date.parse(last.at) > KEPT_MS)) {
-        sends.delete(id);
+        heard.delete(id);
       }
     }
-    return seen.slice(0, running.length).filter((batch) => batch !== null);
+    return running.flatMap((id) => heard.get(id) ?? []);
   };
 
   const waiting = async (): Promise<number | null> => {
@@ -79,7 +81,8 @@ export function createObserver(options: {
         lookAtChildren(progress.running.map((child) => child.workflowId)),
         waiting(),
       ]);
-      return { progress, batches, sends: [...sends.values()].flat(), waiting: backlog, fresh: true };
+      const sends = [...heard.values()].flatMap((batch) => batch.sends);
+      return { progress, batches, sends, waiting: backlog, fresh: true };
     },
   };
 }

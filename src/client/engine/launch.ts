@@ -29,6 +29,7 @@ export function demoConfig(config: Config, cwd: string): Config {
   const own = readConfig(
     {
       OPENAI_API_KEY: 'simulated',
+      // Its worker is told the simulator's own address, whose port is chosen when the engine starts.
       OPENAI_BASE_URL: 'http://simulator.invalid/v1',
       SIMULATED: 'true',
       TASK_QUEUE: DEMO_TASK_QUEUE,
@@ -77,7 +78,7 @@ export async function launchEngine(
 /** What the supervisor runs, from the environment that {@link launchEngine} gave it. */
 export function engineSpec(deps: Deps, temporal: string): EngineSpec {
   const { config } = deps;
-  const demo = config.account.simulated;
+  const demo = config.taskQueue === DEMO_TASK_QUEUE;
   const [file = process.execPath, ...self] = deps.self;
   return {
     dataDir: config.dataDir,

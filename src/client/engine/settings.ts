@@ -10,8 +10,7 @@ export function workerSettings(config: Config, token: string): Record<string, st
     OPENAI_API_KEY: createHmac('sha256', token)
       .update(config.apiKey ?? '')
       .digest('hex'),
-    // The demonstration's worker asks a simulator whose port is nobody's choice.
-    OPENAI_BASE_URL: config.account.simulated ? 'simulator' : config.baseUrl,
+    OPENAI_BASE_URL: config.baseUrl,
     ACCOUNT: config.account.label,
     TASK_QUEUE: config.taskQueue,
     STORAGE_EMULATOR_HOST: config.gcsEndpoint ?? '',
