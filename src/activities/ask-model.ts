@@ -1,7 +1,7 @@
 import { CancelledFailure, Context } from '@temporalio/activity';
-import { admissionTokens, imageTokens } from '../shared/image-tokens.ts';
+import { admissionTokens, imageTokens, knowsImageTokens } from '../shared/image-tokens.ts';
 import type { AskResult, FailureKind, ImageRef, Plan, Prompt, Route, Timings, Try } from '../shared/types.ts';
-import { ANSWER_SCHEMA, judgeReply, type ReplyProblem } from './answer.ts';
+import { ANSWER_SCHEMA, type ExpectedCharge, judgeReply, type ReplyProblem } from './answer.ts';
 import { type AskContext, classify, toFailure, type Verdict } from './failure.ts';
 import {
   ModelError,
@@ -295,13 +295,7 @@ function createQuestion(deps: AskDeps, parts: QuestionParts): { ask(): Promise<A
     memory.tries.push(attempt);
     attempt.charged = Math.max(reserved, reply.usage?.totalTokens ?? 0);
     mine.settle(attempt.charged);
-    const judged = judgeReply(reply, {
-      textChars,
-      // Where the size is a guess, half of the guess is expected: a smaller picture is no reason for alarm.
-      imageTokens: picture.imageTokens ?? plan.imageTokens / 2,
-      learnedTextTokens:
-        picture.imageTokens === null ? null : deps.textTokens.known(textKey(picture.imageTokens)),
-    });
+    const judged = judgeReply(reply, expectedCharge(picture));
     if (!judged.ok) {
       if (reply.usage) attempt.billed = reply.usage.totalTokens;
       const verdict = classify(judged.problem satisfies ReplyProblem, context(picture.route));
@@ -332,6 +326,17 @@ function createQuestion(deps: AskDeps, parts: QuestionParts): { ask(): Promise<A
       timings,
       tries: memory.tries,
     };
+  }
+
+  /** What `usage` should show when the model saw the picture. */
+  function expectedCharge(picture: Prepared): ExpectedCharge {
+    if (!knowsImageTokens(plan.model)) return { textChars, imageTokens: null, learnedTextTokens: null };
+    if (picture.imageTokens === null) {
+      // The size is a guess, so half of it is expected: a smaller picture is no reason for alarm.
+      return { textChars, imageTokens: plan.imageTokens / 2, learnedTextTokens: null };
+    }
+    const learnedTextTokens = deps.textTokens.known(textKey(picture.imageTokens));
+    return { textChars, imageTokens: picture.imageTokens, learnedTextTokens };
   }
 
   const textKey = (tokens: number): string => `${plan.run} ${prompt.id} ${tokens}`;

@@ -96,11 +96,16 @@ export function admissionTokens(call: {
 /** The provider's own rough estimate of a text's tokens. */
 export const textTokens = (chars: number): number => Math.ceil(chars / 4);
 
-function familyOf(model: string): Family {
+/** Whether the table has a formula for the model; a server of another maker may charge by another one. */
+export const knowsImageTokens = (model: string): boolean => documentedFamily(model) !== undefined;
+
+const familyOf = (model: string): Family => documentedFamily(model) ?? FALLBACK;
+
+function documentedFamily(model: string): Family | undefined {
   const name = model.toLowerCase();
   const prefixes = Object.keys(FAMILIES).filter((prefix) => startsFamily(name, prefix));
   const longest = prefixes.sort((a, b) => b.length - a.length)[0];
-  return (longest !== undefined ? FAMILIES[longest] : undefined) ?? FALLBACK;
+  return longest === undefined ? undefined : FAMILIES[longest];
 }
 
 /** `gpt-5` begins `gpt-5-2025-08-07` but not `gpt-5.9`, which is a family of its own. */

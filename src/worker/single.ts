@@ -1,5 +1,5 @@
 import path from 'node:path';
-import { admissionTokens, imageTokens, textTokens } from '../shared/image-tokens.ts';
+import { admissionTokens, imageTokens, knowsImageTokens, textTokens } from '../shared/image-tokens.ts';
 import { ANSWER_SCHEMA, judgeReply } from '../activities/answer.ts';
 import { classify } from '../activities/failure.ts';
 import { dataUrl, inspectPicture } from '../activities/picture.ts';
@@ -77,7 +77,8 @@ export async function* askPicture(
     const elapsed = (): number => Math.round(performance.now() - sent);
     try {
       const reply = await parts.model.ask(request, new AbortController().signal);
-      const judged = judgeReply(reply, { textChars, imageTokens: pictureTokens, learnedTextTokens: null });
+      const expected = knowsImageTokens(config.model) ? pictureTokens : null;
+      const judged = judgeReply(reply, { textChars, imageTokens: expected, learnedTextTokens: null });
       if (!judged.ok) {
         yield { type: 'failure', prompt: prompt.id, failure: failureOf(judged.problem, route) };
         continue;

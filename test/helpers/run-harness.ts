@@ -25,7 +25,7 @@ export interface Harness {
   close(): Promise<void>;
 }
 
-Runtime.install({ logger: new DefaultLogger('ERROR') });
+Runtime.install({ logger: new DefaultLogger('ERROR', () => {}) });
 
 export async function createHarness(
   server: { address: string; namespace: string },

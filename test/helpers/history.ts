@@ -1,0 +1,42 @@
+import type { Client, WorkflowHandle } from '@temporalio/client';
+import { WorkflowFailedError } from '@temporalio/client';
+
+/** One event of a history, its payloads as text. */
+export interface DecodedEvent {
+  type: string;
+  /** Name of the activity that was scheduled; empty for other events. */
+  activityType: string;
+  /** The activity's input as JSON text. */
+  input: string;
+  /** The whole event with every payload decoded. */
+  all: string;
+}
+
+/** A workflow's history with every payload decoded, so that it can be searched for what must not be in it. */
+export async function decodedHistory(client: Client, workflowId: string): Promise<DecodedEvent[]> {
+  const { events } = await client.workflow.getHandle(workflowId).fetchHistory();
+  return (events ?? []).map((event) => {
+    const scheduled = event.activityTaskScheduledEventAttributes;
+    return {
+      type: String(event.eventType),
+      activityType: scheduled?.activityType?.name ?? '',
+      input: scheduled?.input?.payloads?.map((payload) => textOf(payload.data)).join('\n') ?? '',
+      all: JSON.stringify(event, (_, value: unknown) => (value instanceof Uint8Array ? textOf(value) : value)),
+    };
+  });
+}
+
+const textOf = (bytes: Uint8Array | null | undefined): string => Buffer.from(bytes ?? []).toString('utf8');
+
+/** The message with which a workflow failed, over its whole chain of causes. */
+export async function failureOf(handle: WorkflowHandle): Promise<string> {
+  try {
+    await handle.result();
+  } catch (err) {
+    const messages: string[] = [];
+    for (let cause: unknown = err; cause instanceof Error; cause = cause.cause) messages.push(cause.message);
+    if (err instanceof WorkflowFailedError) return messages.join('\n');
+    throw err;
+  }
+  throw new Error('the workflow did not fail');
+}
