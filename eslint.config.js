@@ -29,7 +29,7 @@ const VENDORS = {
 /** A second door to the environment. */
 const PROCESS = {
   regex: '^(node:)?process$',
-  message: 'Use the global process; its env is for src/config.ts.',
+  message: 'Use the global process; its env is for src/cli.ts.',
 };
 
 const NODE = `^(node:.*|(${builtinModules.filter((name) => !name.startsWith('_')).join('|')})(/.*)?)$`;
@@ -93,7 +93,7 @@ export default defineConfig(
       '@typescript-eslint/require-await': 'off',
       // Our objects are closures from factories: their methods know no `this` and may be taken off.
       '@typescript-eslint/unbound-method': 'off',
-      eqeqeq: 'error',
+      eqeqeq: ['error', 'always', { null: 'ignore' }],
     },
   },
   {
@@ -102,7 +102,11 @@ export default defineConfig(
       ...imports([VENDORS, PROCESS]),
       'no-restricted-properties': [
         'error',
-        { object: 'process', property: 'env', message: 'The environment is read in src/config.ts only.' },
+        {
+          object: 'process',
+          property: 'env',
+          message: 'The environment enters in src/cli.ts, is read in src/config.ts, and nowhere else.',
+        },
       ],
     },
   },
@@ -123,7 +127,7 @@ export default defineConfig(
     files: ['test/**/*.ts'],
     rules: { '@typescript-eslint/no-unsafe-assignment': 'off' },
   },
-  { files: ['src/config.ts'], rules: { 'no-restricted-properties': 'off' } },
+  { files: ['src/cli.ts'], rules: { 'no-restricted-properties': 'off' } },
   {
     files: ['**/*.{js,mjs}'],
     languageOptions: {

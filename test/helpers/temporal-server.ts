@@ -84,7 +84,7 @@ export async function startTemporal(options: { dbFile?: string } = {}): Promise<
 }
 
 /** A TCP port that nothing listens on now. */
-export async function freePort(): Promise<number> {
+async function freePort(): Promise<number> {
   const probe = createServer().listen(0, '127.0.0.1');
   await once(probe, 'listening');
   const address = probe.address();
