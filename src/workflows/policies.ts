@@ -14,7 +14,6 @@ const HEARTBEAT_TIMEOUT = '20 seconds';
  */
 const run: ActivityOptions = {
   startToCloseTimeout: '10 minutes',
-  heartbeatTimeout: '30 seconds',
   retry: { initialInterval: '1 second', backoffCoefficient: 2, maximumInterval: '1 minute' },
 };
 

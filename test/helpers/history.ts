@@ -21,7 +21,9 @@ export async function decodedHistory(client: Client, workflowId: string): Promis
       type: String(event.eventType),
       activityType: scheduled?.activityType?.name ?? '',
       input: scheduled?.input?.payloads?.map((payload) => textOf(payload.data)).join('\n') ?? '',
-      all: JSON.stringify(event, (_, value: unknown) => (value instanceof Uint8Array ? textOf(value) : value)),
+      all: JSON.stringify(event, (_, value: unknown) =>
+        value instanceof Uint8Array ? textOf(value) : value,
+      ),
     };
   });
 }
