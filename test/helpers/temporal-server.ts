@@ -1,13 +1,13 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Connection } from '@temporalio/client';
 import { findTemporal } from '../../src/client/temporal-binary.ts';
 import { readConfig } from '../../src/config.ts';
 import { SEARCH_ATTRIBUTES } from '../../src/shared/names.ts';
+import { freePort } from './free-port.ts';
 
 export interface TemporalServer {
   /** `127.0.0.1:port`. */
@@ -81,16 +81,6 @@ export async function startTemporal(options: { dbFile?: string } = {}): Promise<
     pid: server.pid ?? 0,
     close,
   };
-}
-
-/** A TCP port that nothing listens on now. */
-async function freePort(): Promise<number> {
-  const probe = createServer().listen(0, '127.0.0.1');
-  await once(probe, 'listening');
-  const address = probe.address();
-  probe.close();
-  if (address === null || typeof address === 'string') throw new Error('no port');
-  return address.port;
 }
 
 /** Ends once the namespace answers; the port opens before it does. */
