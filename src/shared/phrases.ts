@@ -18,5 +18,5 @@ export const batchDone = (title: string, ms: number, counts: Counts): string =>
 export function inWords(ms: number): string {
   if (ms >= 2 * 3_600_000) return `${(ms / 3_600_000).toFixed(1)} hours`;
   if (ms >= 90_000) return `${(ms / 60_000).toFixed(1)} minutes`;
-  return `${Math.ceil(ms / 1000)} seconds`;
+  return plural(Math.ceil(ms / 1000), 'second');
 }

@@ -8,19 +8,23 @@ export const MAX_QUESTIONS_IN_BATCH = 400;
 
 type Rule = (value: unknown) => string | null;
 
-const isGcs = (text: string): boolean => /^gs:\/\/[a-z0-9][a-z0-9._-]+(\/.*)?$/.test(text);
+const isGcs = (text: string): boolean => /^gs:\/\/[a-z0-9][a-z0-9._-]+(\/[^]*)?$/.test(text);
 const isAbsolute = (text: string): boolean => /^(\/|[A-Za-z]:[\\/])/.test(text);
 
 const place: Rule = (value) => {
   if (typeof value !== 'string' || value === '')
     return 'must be a text: gs://bucket/prefix/ or the absolute path of a folder';
   if (isGcs(value) || isAbsolute(value)) return null;
-  if (value.startsWith('gs://')) return 'is no bucket address: write gs://bucket/prefix/';
+  // Before the relative paths: a misspelt address (gs:/bucket, GS://Bucket, s3://…) was not meant as a folder.
+  if (/^gs\b|^\w+:/i.test(value))
+    return 'is no bucket address: write gs://bucket/prefix/, with the bucket in small letters';
   return 'is a relative path, which means nothing to a worker elsewhere: give the absolute path, or gs://bucket/prefix/';
 };
 
-const text: Rule = (value) =>
-  typeof value === 'string' && value !== '' ? null : 'must be a text that is not empty';
+const modelName: Rule = (value) =>
+  typeof value === 'string' && /^[\x21-\x7e]{1,100}$/.test(value)
+    ? null
+    : 'must be the name of a model, such as gpt-4o';
 
 const wholeNumber =
   (least: number, most: number): Rule =>
@@ -42,7 +46,7 @@ const rules: { [F in keyof Required<RunInput>]: Rule } = {
       ? null
       : 'must be letters, digits, dots, dashes and underscores, 64 at most, such as 20251126_025312',
   prompts: (value) => (isRecord(value) ? null : 'must be { instructions, prompts: [{ id, name, text }] }'),
-  model: text,
+  model: modelName,
   detail: (value) => (['low', 'high', 'auto'].includes(value as string) ? null : 'must be low, high or auto'),
   batchSize: wholeNumber(1, MAX_BATCH_SIZE),
   concurrency: wholeNumber(1, 10_000),
@@ -50,6 +54,9 @@ const rules: { [F in keyof Required<RunInput>]: Rule } = {
   exclude: globs,
   limit: wholeNumber(1, 100_000_000),
 };
+
+const unknownField: Rule = () =>
+  `stands in a field that a run does not have; known are ${Object.keys(rules).join(', ')}`;
 
 /**
  * Everything that is wrong with what a person gave to `analyzeImages`, field by field; empty when nothing is. Pure, so
@@ -62,7 +69,7 @@ export function checkRunInput(input: unknown): Problem[] {
       {
         field: 'input',
         value: shown(input),
-        problem: 'must be an object such as {"source":"gs://bucket/prefix/"}',
+        problem: `${shown(input)} must be an object such as {"source":"gs://bucket/prefix/"}`,
       },
     ];
   }
@@ -76,14 +83,10 @@ export function checkRunInput(input: unknown): Problem[] {
   }
   for (const [field, value] of Object.entries(input)) {
     if (value === undefined) continue;
-    if (!(field in rules)) {
-      const known = Object.keys(rules).join(', ');
-      problems.push({ field, value: shown(value), problem: `is no field of a run; known are ${known}` });
-      continue;
-    }
-    const problem = rules[field as keyof RunInput](value);
+    const rule = Object.hasOwn(rules, field) ? rules[field as keyof RunInput] : unknownField;
+    const problem = rule(value);
     if (problem !== null)
-      problems.push({ field, value: shown(value), problem: `${shown(value)} ${problem}` });
+      problems.push({ field: printable(field), value: shown(value), problem: `${shown(value)} ${problem}` });
   }
   if (isRecord(input.prompts)) {
     problems.push(...promptSetProblems(input.prompts).map((p) => ({ ...p, field: `prompts.${p.field}` })));
@@ -94,4 +97,10 @@ export function checkRunInput(input: unknown): Problem[] {
 const isRecord = (value: unknown): value is Record<string, unknown> =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
 
-const shown = (value: unknown): string => (JSON.stringify(value) ?? String(value)).slice(0, 80);
+const shown = (value: unknown): string => {
+  const text = printable(JSON.stringify(value) ?? String(value));
+  return text.length > 80 ? `${text.slice(0, 80)}…` : text;
+};
+
+/** What a person gave, without the control characters that would reach a terminal. */
+const printable = (text: string): string => text.replace(/\p{Cc}/gu, '\uFFFD');

@@ -3,12 +3,15 @@ import type { Limits } from './types.ts';
 /**
  * Time to the end of a run in milliseconds, from the calls and tokens that are still to be spent.
  *
- * What the limits allow at best is the floor; what was observed so far is the truth once there is enough of it
- * (a tenth of the run, or a minute). `null` while nothing is known: no call planned or none answered and no limits.
+ * What was observed so far is the truth once there is enough of it (a twentieth of the run, or a minute). But calls
+ * under way are partly done, nobody knows how far; where the limits' own pace lies between the two readings of that,
+ * the run goes as fast as it may and the limits' pace, which knows no chance, is taken. `null` while nothing is known.
  */
 export function timeRemaining(run: {
   callsDone: number;
   callsLeft: number;
+  /** Of those that are left, the ones that are given out and not yet counted as done. */
+  callsUnderWay?: number;
   /** Tokens counted for the calls that are done. */
   tokensDone: number;
   /** Expected for a call before any was done. */
@@ -17,14 +20,18 @@ export function timeRemaining(run: {
   /** Time in which calls could be made so far, in milliseconds. */
   activeMs: number;
 }): number | null {
-  if (run.callsLeft <= 0) return 0;
-  const mean = run.callsDone > 0 ? run.tokensDone / run.callsDone : run.tokensPerCall;
-  const floor = Math.max(
-    (run.callsLeft * mean * 60_000) / run.limits.tokensPerMinute,
-    (run.callsLeft * 60_000) / run.limits.requestsPerMinute,
+  const { callsDone, callsLeft, limits, activeMs } = run;
+  if (callsLeft <= 0) return 0;
+  const mean = callsDone > 0 ? run.tokensDone / callsDone : run.tokensPerCall;
+  const byLimits = Math.max(
+    (callsLeft * mean * 60_000) / limits.tokensPerMinute,
+    (callsLeft * 60_000) / limits.requestsPerMinute,
   );
-  const share = run.callsDone / (run.callsDone + run.callsLeft);
-  const enough = run.callsDone > 0 && (share >= 0.05 || run.activeMs >= 60_000);
-  if (!enough) return Number.isFinite(floor) ? floor : null;
-  return Math.max(floor, (run.activeMs / run.callsDone) * run.callsLeft);
+  const share = callsDone / (callsDone + callsLeft);
+  const enough = callsDone > 0 && (share >= 0.05 || activeMs >= 60_000);
+  if (!enough) return Number.isFinite(byLimits) ? byLimits : null;
+  const underWay = Math.min(run.callsUnderWay ?? 0, callsLeft);
+  const observed = (under: number): number => (activeMs / (callsDone + under)) * (callsLeft - under);
+  const consistent = byLimits >= observed(underWay) && byLimits <= observed(0);
+  return consistent ? byLimits : observed(underWay / 2);
 }

@@ -1,5 +1,6 @@
 import type { Limits } from '../shared/types.ts';
 import type { Clock } from './clock.ts';
+import { createLastMinute, type SentCall } from './last-minute.ts';
 import { changeLimit, correct, createBucket, take } from './token-bucket.ts';
 
 /** A call's share of the limits, taken when it goes. */
@@ -33,8 +34,10 @@ export interface LimiterSnapshot {
 export interface RateLimiter {
   /** Waits until a call may go. `ahead`: before those that have no slot yet. Rejects with the signal's reason. */
   turn(signal?: AbortSignal, ahead?: boolean): Promise<Turn>;
-  /** Nobody goes for `ms`; then one call, and the rest at the paced rate. */
+  /** Nobody gets a turn for `ms`; then one call, and the rest at the paced rate. A turn that is out stays out. */
   closeFor(ms: number): void;
+  /** Whether the gate is closed now. */
+  closed(): boolean;
   /** The server asked for less: half the rate for 15 minutes, then back to the whole within another 15. */
   slowDown(): void;
   /** What the server says is left of its own allowance; where the next call would not fit, it waits until it does. */
@@ -49,6 +52,15 @@ const SLOW_DOWN_FACTOR = 0.5;
 
 /** Weight of the newest call in the mean of tokens a call. */
 const MEAN_WEIGHT = 0.1;
+
+/**
+ * A call that goes so long after its turn came counts as on time: timers and polls are always a little late, and at
+ * ten calls a second the sum of that would be a tenth of the limit.
+ */
+const ON_TIME_MS = 100;
+
+/** Node's timers take no longer time; what is further away is looked at again then. */
+const LONGEST_TIMER_MS = 2 ** 31 - 1;
 
 /**
  * Holds requests and tokens a minute. It says when a call may go and counts what went; it neither makes the call nor
@@ -68,10 +80,11 @@ export function createRateLimiter(options: {
   let slowedAt: number | null = null;
   let turnIsOut = false;
   let cancelTimer: (() => void) | null = null;
-  const waiters: { grant: () => void; ahead: boolean }[] = [];
-  const sent: { at: number; tokens: number }[] = [];
+  const waiters: { grant: (dueAt: number) => void; ahead: boolean; since: number }[] = [];
+  const lastMinute = createLastMinute();
 
-  const readyAt = (): number => Math.max(requests.freeAt, tokens.freeAt, closedUntil);
+  const readyAt = (): number =>
+    Math.max(requests.freeAt, tokens.freeAt, closedUntil, lastMinute.freeAt(clock.now()));
 
   const share = (now: number): number => {
     if (slowedAt === null) return 1;
@@ -91,54 +104,50 @@ export function createRateLimiter(options: {
     cancelTimer = null;
     const next = waiters[0];
     if (next === undefined || turnIsOut) return;
-    const wait = readyAt() - clock.now();
+    const ready = readyAt();
+    const wait = ready - clock.now();
     if (wait > 0) {
-      cancelTimer = clock.after(Math.ceil(wait), pump);
+      cancelTimer = clock.after(Math.min(Math.ceil(wait), LONGEST_TIMER_MS), pump);
       return;
     }
     waiters.shift();
     turnIsOut = true;
-    next.grant();
+    next.grant(Math.max(ready, next.since));
   };
 
-  const forget = (now: number): void => {
-    while (sent[0] !== undefined && sent[0].at <= now - 60_000) sent.shift();
-  };
-
-  const spend = (cost: number): Spend => {
+  const spend = (cost: number, dueAt: number): Spend => {
     const now = clock.now();
     applyRate(now);
-    requests = take(requests, 1, now);
-    tokens = take(tokens, cost, now);
-    const entry = { at: now, tokens: cost };
-    forget(now);
-    sent.push(entry);
+    const paidFrom = Math.max(dueAt, now - ON_TIME_MS);
+    requests = take(requests, 1, paidFrom);
+    tokens = take(tokens, cost, paidFrom);
+    const call: SentCall = { at: now, limits, tokens: cost };
+    lastMinute.add(call);
     let open = true;
     return {
       get tokens() {
-        return entry.tokens;
+        return call.tokens;
       },
       settle(actual) {
         if (!open) return;
-        tokens = correct(tokens, actual - entry.tokens, clock.now());
-        entry.tokens = actual;
+        tokens = correct(tokens, actual - call.tokens, clock.now());
+        call.tokens = actual;
         mean += (actual - mean) * MEAN_WEIGHT;
         pump();
       },
       cancel() {
         if (!open) return;
         open = false;
-        const at = sent.indexOf(entry);
-        if (at >= 0) sent.splice(at, 1);
-        tokens = correct(tokens, -entry.tokens, clock.now());
+        lastMinute.remove(call);
+        tokens = correct(tokens, -call.tokens, clock.now());
         requests = correct(requests, -1, clock.now());
-        entry.tokens = 0;
+        call.tokens = 0;
         pump();
       },
     };
   };
 
-  const newTurn = (): Turn => {
+  const newTurn = (dueAt: number): Turn => {
     let open = true;
     const close = (): void => {
       open = false;
@@ -148,7 +157,7 @@ export function createRateLimiter(options: {
       spend(cost = mean) {
         if (!open) throw new Error('a turn is spent or released once');
         close();
-        const spent = spend(cost);
+        const spent = spend(cost, dueAt);
         pump();
         return spent;
       },
@@ -169,9 +178,10 @@ export function createRateLimiter(options: {
         }
         const waiter = {
           ahead,
-          grant: () => {
+          since: clock.now(),
+          grant: (dueAt: number) => {
             signal?.removeEventListener('abort', giveUp);
-            resolve(newTurn());
+            resolve(newTurn(dueAt));
           },
         };
         const giveUp = (): void => {
@@ -190,6 +200,7 @@ export function createRateLimiter(options: {
       closedUntil = Math.max(closedUntil, clock.now() + ms);
       pump();
     },
+    closed: () => closedUntil > clock.now(),
     slowDown() {
       const now = clock.now();
       slowedAt = now;
@@ -212,12 +223,11 @@ export function createRateLimiter(options: {
     },
     snapshot() {
       const now = clock.now();
-      forget(now);
       return {
         limits,
         waiting: waiters.length,
         readyInMs: Math.max(0, readyAt() - now),
-        lastMinute: { requests: sent.length, tokens: sent.reduce((sum, call) => sum + call.tokens, 0) },
+        lastMinute: lastMinute.totals(now),
       };
     },
   };

@@ -4,12 +4,17 @@ import type { RateLimiter, Spend, Turn } from './rate-limiter.ts';
 /** A slot of the model worker: the right to take one task. */
 interface Permit {
   turn: Turn;
+  /** What was counted for the task, once it started. */
+  spend?: Spend;
 }
 
 export interface LimitedSlots {
   /** For the tuner of the worker that polls the model queue, which must poll with one poller. */
   supplier: CustomSlotSupplier<ActivitySlotInfo>;
-  /** What was counted for a task that has just started; `null` when every started task has claimed its own. */
+  /**
+   * What was counted for a task that has just started. `null` when every started task has claimed its own, and when
+   * the gate has closed since the slot was given: the call then has to wait for a turn of its own.
+   */
   claim(): Spend | null;
   /** Tasks that hold a slot. */
   inUse(): number;
@@ -30,6 +35,7 @@ export function createLimitedSlots(limiter: RateLimiter, maxInUse: number): Limi
 
   const room = async (signal: AbortSignal): Promise<void> => {
     while (inUse >= maxInUse) {
+      signal.throwIfAborted();
       await new Promise<void>((resolve, reject) => {
         const wake = (): void => {
           signal.removeEventListener('abort', giveUp);
@@ -65,14 +71,25 @@ export function createLimitedSlots(limiter: RateLimiter, maxInUse: number): Limi
       },
       tryReserveSlot: () => null,
       markSlotUsed({ permit }) {
-        unclaimed.push((permit as Permit).turn.spend());
+        const held = permit as Permit;
+        held.spend = held.turn.spend();
+        unclaimed.push(held.spend);
       },
       releaseSlot({ permit }) {
-        (permit as Permit).turn.release();
+        const { turn, spend } = permit as Permit;
+        turn.release();
+        // A task that ended before it could claim (an unknown activity type, a broken input) made no call.
+        const left = spend === undefined ? -1 : unclaimed.indexOf(spend);
+        if (left >= 0) unclaimed.splice(left, 1)[0]?.cancel();
         leave();
       },
     },
-    claim: () => unclaimed.shift() ?? null,
+    claim() {
+      const spend = unclaimed.shift() ?? null;
+      if (spend === null || !limiter.closed()) return spend;
+      spend.cancel();
+      return null;
+    },
     inUse: () => inUse,
   };
 }

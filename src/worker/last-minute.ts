@@ -1,0 +1,59 @@
+import type { Limits } from '../shared/types.ts';
+
+const MINUTE_MS = 60_000;
+
+/** One and the rounding of a sum of shares. */
+const WHOLE = 1 + 1e-9;
+
+/** A call that went. Its tokens may be corrected later; it weighs by the limits that held when it went. */
+export interface SentCall {
+  readonly at: number;
+  readonly limits: Limits;
+  tokens: number;
+}
+
+/**
+ * The calls of the last 60 seconds. The buckets pace, and give back what was reserved and not used; this holds the
+ * ceiling when so much comes back at once that the pace alone would let more than a minute's limit go in a minute.
+ *
+ * Pure bookkeeping, oldest first; it knows no clock, and forgets calls only when it is asked something.
+ */
+export interface LastMinute {
+  add(call: SentCall): void;
+  remove(call: SentCall): void;
+  /** When so many calls have left that one more keeps to the limit plus one call; not after `now` when it does now. */
+  freeAt(now: number): number;
+  totals(now: number): { requests: number; tokens: number };
+}
+
+export function createLastMinute(): LastMinute {
+  const calls: SentCall[] = [];
+
+  const forget = (now: number): void => {
+    const kept = calls.findIndex(({ at }) => now - at < MINUTE_MS);
+    calls.splice(0, kept === -1 ? calls.length : kept);
+  };
+
+  return {
+    add: (call) => void calls.push(call),
+    remove(call) {
+      const index = calls.lastIndexOf(call);
+      if (index >= 0) calls.splice(index, 1);
+    },
+    freeAt(now) {
+      forget(now);
+      let requests = 0;
+      let tokens = 0;
+      for (const call of calls.toReversed()) {
+        requests += 1 / call.limits.requestsPerMinute;
+        tokens += call.tokens / call.limits.tokensPerMinute;
+        if (requests > WHOLE || tokens > WHOLE) return call.at + MINUTE_MS;
+      }
+      return -Infinity;
+    },
+    totals(now) {
+      forget(now);
+      return { requests: calls.length, tokens: calls.reduce((sum, call) => sum + call.tokens, 0) };
+    },
+  };
+}
