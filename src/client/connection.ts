@@ -44,7 +44,7 @@ export async function connectServer(
       `${engine.uiUrl}/namespaces/${own.namespace}/workflows/${encodeURIComponent(workflowId)}`,
     async close() {
       await connection.close();
-      engine.release();
+      await engine.release();
     },
   };
 }

@@ -8,8 +8,9 @@ export interface Snapshot {
   batches: BatchProgress[];
   /** Requests of the last minutes, over all batches. */
   sends: { at: string; charged: number }[];
-  /** Questions that wait for the limiter in the model queue; `null` when the server did not say. */
-  waiting: number | null;
+  /** Calls that a worker has in hand, and those that wait for the limiter in the model queue. */
+  underWay: number;
+  waiting: number;
   /** Asked of the workflow now; otherwise read from `progress.json`. */
   fresh: boolean;
 }
@@ -35,7 +36,7 @@ export interface LiveView {
   share: number;
   prompts: { id: string; name: string; matches: number }[];
   callsUnderWay: number;
-  waiting: number | null;
+  waiting: number;
   lastMinute: { requests: number; tokens: number };
   limits: Limits;
   rateLimited: number;
@@ -57,7 +58,7 @@ export function liveView(seen: Snapshot, now: number): LiveView {
   const whole = progress.images > REPORTS_IMAGES_UP_TO;
   // A small run counts a picture's answers when the picture is done, or when the pause is over for its batch: add
   // those of the pictures under way.
-  const underWay = batches.map(({ counts: c, paused, open: calls }) => ({
+  const partly = batches.map(({ counts: c, paused, open: calls }) => ({
     answered:
       paused && calls === 0
         ? 0
@@ -68,8 +69,7 @@ export function liveView(seen: Snapshot, now: number): LiveView {
   const counted = counts.answered + counts.failed;
   // Never all of them before the run itself says so.
   const most = Math.max(counts.answered, questions - counts.failed - (counted < questions ? 1 : 0));
-  const answered = Math.min(most, counts.answered + sum(underWay, 'answered'));
-  const open = batches.reduce((total, batch) => total + batch.open, 0);
+  const answered = Math.min(most, counts.answered + sum(partly, 'answered'));
   const failures = [...progress.recentFailures, ...batches.flatMap((batch) => batch.failures)];
   return {
     run: progress.run,
@@ -78,7 +78,7 @@ export function liveView(seen: Snapshot, now: number): LiveView {
     state: progress.state,
     fresh: seen.fresh,
     model: progress.model,
-    picturesDone: Math.min(progress.images, counts.images + sum(underWay, 'images')),
+    picturesDone: Math.min(progress.images, counts.images + sum(partly, 'images')),
     pictures: progress.images,
     listing: !progress.listed,
     skipped: progress.skipped,
@@ -87,7 +87,7 @@ export function liveView(seen: Snapshot, now: number): LiveView {
     questions,
     share: questions === 0 ? 0 : Math.min(1, (answered + counts.failed) / questions),
     prompts: progress.prompts.map(({ id, name }) => ({ id, name, matches: counts.matches[id] ?? 0 })),
-    callsUnderWay: Math.max(0, open - (seen.waiting ?? 0)),
+    callsUnderWay: seen.underWay,
     waiting: seen.waiting,
     lastMinute: lastMinute(seen.sends, now),
     limits: progress.limits,

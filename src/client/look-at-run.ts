@@ -2,10 +2,11 @@ import { Client, Connection } from '@temporalio/client';
 import type { Config } from '../config.ts';
 import { noCounts } from '../shared/counts.ts';
 import { DEMO_TASK_QUEUE } from '../shared/names.ts';
+import type { Counts } from '../shared/types.ts';
 import type { Deps } from './deps.ts';
 import { attach } from './engine/attach.ts';
 import { demoConfig } from './engine/launch.ts';
-import type { Snapshot } from './live-view.ts';
+import { liveView, type Snapshot } from './live-view.ts';
 import { createObserver } from './observe.ts';
 import type { Summary } from './render/summary.ts';
 import type { RecordedRun } from './runs.ts';
@@ -29,7 +30,7 @@ export async function lookAtRun(deps: Deps, recorded: RecordedRun): Promise<RunN
   const attachment = config.address === null ? await attach(config.dataDir, { worker: false }) : null;
   const address = config.address ?? attachment?.status().address ?? '';
   if (address === '') {
-    attachment?.leave();
+    await attachment?.leave();
     return { recorded, live: null };
   }
   const connection = await Connection.connect({ address, connectTimeout: CONNECT_MS }).catch(() => null);
@@ -46,14 +47,14 @@ export async function lookAtRun(deps: Deps, recorded: RecordedRun): Promise<RunN
     return { recorded, live: seen?.fresh === true ? seen : null };
   } finally {
     await connection?.close();
-    attachment?.leave();
+    await attachment?.leave();
   }
 }
 
 /**
  * What may be said of a run. A record that says "running" while nobody answers for the run tells of an interruption.
  */
-export function summaryNow({ recorded, live }: RunNow): Summary {
+export function summaryNow({ recorded, live }: RunNow, now: number): Summary {
   const progress = live?.progress ?? recorded.progress;
   const { plan } = recorded;
   const state = progress?.state ?? 'planning';
@@ -66,8 +67,14 @@ export function summaryNow({ recorded, live }: RunNow): Summary {
     listing: progress?.listed !== true,
     skipped: progress?.skipped ?? 0,
     prompts: plan.prompts.map(({ id, name }) => ({ id, name })),
-    counts: progress?.counts ?? noCounts(),
+    // Answers of pictures under way are in no record yet.
+    counts: live === null ? (progress?.counts ?? noCounts()) : countsNow(live, now),
     results: recorded.place,
     elapsedMs: null,
   };
 }
+
+const countsNow = (live: Snapshot, now: number): Counts => ({
+  ...live.progress.counts,
+  answered: liveView(live, now).answered,
+});

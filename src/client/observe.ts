@@ -1,7 +1,7 @@
 import type { Client } from '@temporalio/client';
 import { files } from '../shared/names.ts';
 import type { ResultStore } from '../shared/result-store.ts';
-import type { BatchProgress, Plan, Progress } from '../shared/types.ts';
+import type { BatchProgress, Progress } from '../shared/types.ts';
 import type { Snapshot } from './live-view.ts';
 
 const QUERY_MS = 3000;
@@ -9,7 +9,8 @@ const KEPT_MS = 120_000;
 
 /** TaskQueueType of the Temporal API. */
 const WORKFLOW_QUEUE = 1;
-const ACTIVITY_QUEUE = 2;
+/** PendingActivityState of the Temporal API. */
+const STARTED = 2;
 
 /** Looks at one run, again and again. */
 export interface Observer {
@@ -32,13 +33,13 @@ export function createObserver(options: {
   /** What each batch said last: one that is too busy to answer is not one without answers. */
   const heard = new Map<string, BatchProgress>();
   let children: string[] = [];
-  let modelQueue: string | null = null;
+
+  const within = <T>(call: () => Promise<T>): Promise<T> =>
+    client.connection.withDeadline(Date.now() + QUERY_MS, call);
 
   const query = async <T>(id: string): Promise<T | null> => {
     try {
-      return await client.connection.withDeadline(Date.now() + QUERY_MS, () =>
-        client.workflow.getHandle(id).query<T>('progress'),
-      );
+      return await within(() => client.workflow.getHandle(id).query<T>('progress'));
     } catch {
       return null;
     }
@@ -63,9 +64,21 @@ export function createObserver(options: {
     return running.flatMap((id) => heard.get(id) ?? []);
   };
 
-  const waiting = async (): Promise<number | null> => {
-    modelQueue ??= (await readJsonQuietly<Plan>(store, files.run))?.modelQueue ?? null;
-    return modelQueue === null ? null : backlogOf(client, options.namespace, modelQueue);
+  /** Activities of a batch by what the server knows of them: handed to a worker, or still in the queue. */
+  const pending = async (id: string): Promise<{ started: number; waiting: number }> => {
+    try {
+      const { pendingActivities } = await within(() =>
+        client.workflowService.describeWorkflowExecution({
+          namespace: options.namespace,
+          execution: { workflowId: id },
+        }),
+      );
+      const calls = (pendingActivities ?? []).filter(({ activityType }) => activityType?.name === 'askModel');
+      const started = calls.filter(({ state }) => state === STARTED).length;
+      return { started, waiting: calls.length - started };
+    } catch {
+      return { started: 0, waiting: 0 };
+    }
   };
 
   return {
@@ -75,33 +88,23 @@ export function createObserver(options: {
         const recorded = await readJsonQuietly<Progress>(store, files.progress);
         return recorded === null
           ? null
-          : { progress: recorded, batches: [], sends: [], waiting: null, fresh: false };
+          : { progress: recorded, batches: [], sends: [], underWay: 0, waiting: 0, fresh: false };
       }
-      const [batches, backlog] = await Promise.all([
-        lookAtChildren(progress.running.map((child) => child.workflowId)),
-        waiting(),
+      const running = progress.running.map((child) => child.workflowId);
+      const [batches, calls] = await Promise.all([
+        lookAtChildren(running),
+        Promise.all(running.map(pending)),
       ]);
-      const sends = [...heard.values()].flatMap((batch) => batch.sends);
-      return { progress, batches, sends, waiting: backlog, fresh: true };
+      return {
+        progress,
+        batches,
+        sends: [...heard.values()].flatMap((batch) => batch.sends),
+        underWay: calls.reduce((sum, { started }) => sum + started, 0),
+        waiting: calls.reduce((sum, { waiting }) => sum + waiting, 0),
+        fresh: true,
+      };
     },
   };
-}
-
-/** Tasks that wait in an activity queue, as the server estimates them; `null` when it does not answer. */
-async function backlogOf(client: Client, namespace: string, queue: string): Promise<number | null> {
-  try {
-    const { stats } = await client.connection.withDeadline(Date.now() + QUERY_MS, () =>
-      client.workflowService.describeTaskQueue({
-        namespace,
-        taskQueue: { name: queue },
-        taskQueueType: ACTIVITY_QUEUE,
-        reportStats: true,
-      }),
-    );
-    return stats?.approximateBacklogCount == null ? null : Number(stats.approximateBacklogCount);
-  } catch {
-    return null;
-  }
 }
 
 /** Whether a worker polls a queue for workflows; `null` when the server does not say. */

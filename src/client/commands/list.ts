@@ -22,13 +22,13 @@ export async function listCommand(deps: Deps, flags: { json?: boolean; results?:
     const recorded = await runs.read(name);
     if (recorded === null) continue;
     const now = hasEnded(recorded) ? { recorded, live: null } : await lookAtRun(deps, recorded);
-    const summary = summaryNow(now);
+    const summary = summaryNow(now, deps.now());
     const questions = summary.images * summary.prompts.length;
     rows.push({
       run: name,
       state: honestState(summary.state, summary.counts, questions),
       simulated: summary.simulated,
-      pictures: of(summary.counts.images, summary.images),
+      pictures: of(summary.counts.images, summary.images === 0 && summary.listing ? null : summary.images),
       answers: count(summary.counts.answered),
       source: recorded.plan.source,
     });

@@ -101,7 +101,7 @@ async function isKnown(server: Server, workflowId: string): Promise<boolean> {
 const STATUS: Partial<Record<RunState, number>> = { complete: EXIT.ok, incomplete: EXIT.incomplete };
 
 function alreadyEnded(deps: Deps, display: Display, recorded: RecordedRun): number {
-  const summary = summaryNow({ recorded, live: null });
+  const summary = summaryNow({ recorded, live: null }, deps.now());
   const exitStatus = STATUS[recorded.progress?.state ?? 'failed'] ?? EXIT.failed;
   display.end({
     exitStatus,

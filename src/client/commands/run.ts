@@ -108,7 +108,7 @@ async function leaveDetached(
   started: { run: string; workflowId: string },
   say: (text: string) => void,
 ): Promise<number> {
-  server.engine?.hold(started.workflowId);
+  await server.engine?.hold(started.workflowId);
   if (server.engine === null) {
     if ((await workersPoll(server.client, server.namespace, server.taskQueue)) === false)
       say(noWorker(deps, server));

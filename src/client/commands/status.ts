@@ -15,7 +15,7 @@ export async function statusCommand(
 ): Promise<number> {
   const recorded = await findRun(deps, name, flags.results);
   const now = await lookAtRun(deps, recorded);
-  const summary = summaryNow(now);
+  const summary = summaryNow(now, deps.now());
   const view = now.live === null ? null : liveView(now.live, deps.now());
   const print = (line: string): void => void deps.terminal.out.write(`${line}\n`);
   if (flags.json === true) {

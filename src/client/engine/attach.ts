@@ -1,6 +1,5 @@
 import { connect, type Socket } from 'node:net';
-import { createInterface } from 'node:readline';
-import { send, type Request, type Status } from './control.ts';
+import { onLine, send, type Request, type Status } from './control.ts';
 import { isRunning } from './processes.ts';
 import { engineFiles } from './state.ts';
 
@@ -10,10 +9,12 @@ export interface Attachment {
   status(): Status;
   /** Waits until the engine is ready, has failed, or is gone (`null`). */
   settled(): Promise<Status | null>;
-  send(request: Request): void;
+  /** Resolves when the supervisor has answered, or is gone. */
+  send(request: Request): Promise<void>;
   /** Resolves when the connection is over, whoever ended it. */
   gone: Promise<void>;
-  leave(): void;
+  /** Resolves when the connection is over. */
+  leave(): Promise<void>;
 }
 
 /** Connects to the engine of a data folder; `null` when none runs there. Starts nothing. */
@@ -29,7 +30,7 @@ export async function attach(dataDir: string, needs: { worker: boolean }): Promi
   const gone = new Promise<void>((resolve) => socket.once('close', () => resolve()));
   socket.on('error', () => socket.destroy());
   void gone.then(wake);
-  createInterface({ input: socket }).on('line', (line) => {
+  onLine(socket, (line) => {
     last = JSON.parse(line) as Status;
     wake();
   });
@@ -52,9 +53,16 @@ export async function attach(dataDir: string, needs: { worker: boolean }): Promi
       while (last?.state === 'starting' && !socket.closed) await changed();
       return last?.state === 'starting' ? null : last;
     },
-    send: (request) => send(socket, request),
+    async send(request) {
+      if (socket.closed) return;
+      send(socket, request);
+      await changed();
+    },
     gone,
-    leave: () => socket.end(),
+    async leave() {
+      socket.end();
+      await gone;
+    },
   };
 }
 

@@ -1,6 +1,5 @@
 import { timingSafeEqual } from 'node:crypto';
 import { createServer, type Socket } from 'node:net';
-import { createInterface } from 'node:readline';
 
 /** What a command tells the supervisor, one JSON object a line. The first is always `hello`. */
 export type Request =
@@ -44,7 +43,7 @@ export async function openControl(token: string, handlers: ControlHandlers): Pro
     socket.once('close', () => {
       if (commands.delete(socket)) handlers.onLeave();
     });
-    createInterface({ input: socket }).on('line', (line) => {
+    onLine(socket, (line) => {
       const request = parseRequest(line);
       if (request === null) return void socket.destroy();
       if (request.do === 'hello') {
@@ -79,6 +78,21 @@ export async function openControl(token: string, handlers: ControlHandlers): Pro
 export const send = (socket: Socket, message: Status | Request): void => {
   if (socket.writable) socket.write(`${JSON.stringify(message)}\n`);
 };
+
+/** Longer than any message; one who sends more is none of us. */
+const LONGEST_LINE = 100_000;
+
+/** Calls back with each whole line that arrives. Errors of the socket are left to its owner. */
+export function onLine(socket: Socket, take: (line: string) => void): void {
+  let rest = '';
+  socket.setEncoding('utf8');
+  socket.on('data', (chunk) => {
+    const lines = `${rest}${String(chunk)}`.split('\n');
+    rest = lines.pop() ?? '';
+    if (rest.length > LONGEST_LINE) socket.destroy();
+    lines.forEach(take);
+  });
+}
 
 function parseRequest(line: string): Request | null {
   try {

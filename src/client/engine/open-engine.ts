@@ -15,9 +15,9 @@ export interface Engine {
   /** This command started it: runs that were under way when it last stopped go on now. */
   startedHere: boolean;
   /** Keeps the engine until that workflow has ended, beyond this command. */
-  hold(workflowId: string): void;
+  hold(workflowId: string): Promise<void>;
   /** Gives the engine back; the last one out stops it. */
-  release(): void;
+  release(): Promise<void>;
 }
 
 export interface EngineOptions {
@@ -45,7 +45,7 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
   const mine = options.worker ? options.settings(attachment.token) : {};
   const differing = compareSettings(mine, status.settings);
   if (differing.must.length > 0) {
-    attachment.leave();
+    await attachment.leave();
     throw new UsageError(
       `The engine that runs now was started with another ${differing.must.join(' and ')}. ` +
         `Wait until its runs have ended, or stop it with \`${options.stopCommand}\`, and start this command again.`,
@@ -64,7 +64,7 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
     if (released) return;
     options.log('The engine has ended unexpectedly and is started again.');
     ({ attachment, status } = await join(options));
-    for (const workflowId of holds) attachment.send({ do: 'hold', workflowId });
+    for (const workflowId of holds) await attachment.send({ do: 'hold', workflowId });
     void watch().catch(giveUp);
   };
   const giveUp = (error: unknown): void => {
@@ -78,13 +78,13 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
     address: status.address,
     uiUrl: status.uiUrl,
     startedHere: started,
-    hold(workflowId) {
+    async hold(workflowId) {
       holds.push(workflowId);
-      attachment.send({ do: 'hold', workflowId });
+      await attachment.send({ do: 'hold', workflowId });
     },
-    release() {
+    async release() {
       released = true;
-      attachment.leave();
+      await attachment.leave();
     },
   };
 }
@@ -93,7 +93,7 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
 export async function stopEngine(dataDir: string): Promise<boolean> {
   const attachment = await attach(dataDir, { worker: false });
   if (attachment === null) return false;
-  attachment.send({ do: 'stop' });
+  await attachment.send({ do: 'stop' });
   await attachment.gone;
   return true;
 }

@@ -44,7 +44,7 @@ export function liveLines(view: LiveView, width: number, colors: Colors): string
       ` · tokens ${of(view.lastMinute.tokens, view.limits.tokensPerMinute)}`,
   );
   line(
-    `calls under way ${count(view.callsUnderWay)} · waiting for the limiter ${count(view.waiting ?? 0)}` +
+    `calls under way ${count(view.callsUnderWay)} · waiting for the limiter ${count(view.waiting)}` +
       ` · 429s ${count(view.rateLimited)} · base64 fallbacks ${count(view.fallbacks)}`,
   );
   line('matches', colors.dim);
