@@ -37,11 +37,17 @@ export async function recordIsCurrent(
   store: ResultStore,
   withinMs: number,
 ): Promise<void> {
-  for (const end = Date.now() + withinMs; Date.now() < end; await sleep(500)) {
+  const end = Date.now() + withinMs;
+  do {
+    // The batches' reports are on their way to the run when their last calls have ended.
+    await sleep(1500);
     const [seen, text] = await Promise.all([observer.look(), store.read(files.progress).catch(() => null)]);
     if (seen?.fresh !== true || text === null) continue;
     const recorded = (JSON.parse(text) as Progress).counts;
-    const { counts } = seen.progress;
-    if (recorded.answered >= counts.answered && recorded.failed >= counts.failed) return;
-  }
+    const known = Math.max(
+      seen.progress.counts.answered,
+      seen.batches.reduce((sum, { counts }) => sum + counts.answered, 0),
+    );
+    if (recorded.answered >= known && recorded.failed >= seen.progress.counts.failed) return;
+  } while (Date.now() < end);
 }

@@ -50,6 +50,7 @@ export function createProgram(depsOf: () => Deps, exit: (status: number) => void
         'Without a command: a demonstration with a simulated model, which spends nothing.',
     )
     .usage('[command] [options]')
+    .enablePositionalOptions()
     .argument('[command]')
     .addOption(json())
     .action(
