@@ -34,7 +34,7 @@ import { runDetails } from './run-details.ts';
 import { planTheRun, publishState } from './run-start.ts';
 import { callsInFlight, windowOf } from './window.ts';
 
-/** Results are brought up to date after so many pictures or so long, whichever comes first, and after an error. */
+/** Results are brought up to date after so many pictures or so long, on an error, and at once when the run stops asking. */
 const SAVE_EVERY_IMAGES = 10;
 const SAVE_EVERY = '30 seconds';
 const SAVE_GAP_AFTER_ERROR_MS = 5_000;
@@ -224,8 +224,9 @@ export async function analyzeImages(input: RunInput, carried?: CarriedState): Pr
   async function keepSaved(): Promise<void> {
     let lastSave = Date.now();
     const due = (): boolean =>
+      gate.closed ||
       book.unsavedImages() >= SAVE_EVERY_IMAGES ||
-      ((errorUnsaved || gate.closed) && Date.now() - lastSave >= SAVE_GAP_AFTER_ERROR_MS);
+      (errorUnsaved && Date.now() - lastSave >= SAVE_GAP_AFTER_ERROR_MS);
     for (;;) {
       // No timer while nothing happens: a run may be paused for days.
       await condition(() => over || book.changed());

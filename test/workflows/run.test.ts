@@ -2,7 +2,8 @@ import { copyFile, mkdir, readdir, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { afterEach, describe, expect, inject, test } from 'vitest';
 import type { ResultEntry, ResultsFile } from '../../src/shared/results.ts';
-import { createHarness, type Harness, until } from '../helpers/run-harness.ts';
+import { createHarness, type Harness } from '../helpers/run-harness.ts';
+import { until } from '../helpers/until.ts';
 import { decodedHistory, failureOf } from '../helpers/history.ts';
 
 const SAMPLES = resolve('samples');
