@@ -1,11 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Progress, RunResult } from '../shared/types.ts';
+import type { RunResult } from '../shared/types.ts';
 import type { Server } from './connection.ts';
 import { callsHaveEnded, recordIsCurrent, tellRun } from './control-run.ts';
 import { EXIT, type Deps } from './deps.ts';
 import type { Display } from './display.ts';
 import { onInterrupt } from './interrupt.ts';
-import { liveView, type Snapshot } from './live-view.ts';
+import { countsNow, liveView, type Snapshot } from './live-view.ts';
 import { createObserver, workersPoll, type Observer } from './observe.ts';
 import type { Summary } from './render/summary.ts';
 import { describeFailure, isWorkflowFailure } from './workflow-failure.ts';
@@ -43,26 +43,27 @@ export async function follow(
   run: FollowedRun,
 ): Promise<number> {
   const interrupt = onInterrupt(() => process.exit(EXIT.interrupted));
-  const observer = createObserver({
-    client: server.client,
-    namespace: server.namespace,
-    workflowId: run.workflowId,
-    store: deps.openStore(run.results),
-    now: deps.now,
-  });
+  const observer = showing(
+    createObserver({
+      client: server.client,
+      namespace: server.namespace,
+      workflowId: run.workflowId,
+      store: deps.openStore(run.results),
+      now: deps.now,
+    }),
+    createShow(deps, display),
+  );
   const ending: { value: Ending | null } = { value: null };
   const ended = endOf(server, run.workflowId).then((value) => (ending.value = value));
-  const show = createShow(deps, display);
   const silence = createSilence(deps, server, display);
   const interrupted = aborted(interrupt.signal);
   try {
     while (ending.value === null && !interrupt.signal.aborted) {
       const seen = await observer.look();
       if (ending.value !== null) break;
-      if (seen !== null) show(seen);
       await silence(seen);
       if (seen?.progress.state === 'blocked' && run.onBlock === 'exit') {
-        return leaveBlocked(deps, display, run, seen.progress);
+        return leaveBlocked(deps, display, run, seen);
       }
       await Promise.race([ended, sleep(LOOK_MS), interrupted]);
     }
@@ -94,7 +95,7 @@ async function pause(
   display.end({
     exitStatus: EXIT.interrupted,
     error: null,
-    summary: seen === null ? null : summaryOf(seen.progress, run, null),
+    summary: seen === null ? null : summaryOf(seen, run, deps.now()),
     hints: [
       quiet
         ? 'Nothing is lost: every answer so far is recorded.'
@@ -105,14 +106,15 @@ async function pause(
   return EXIT.interrupted;
 }
 
-function leaveBlocked(deps: Deps, display: Display, run: FollowedRun, progress: Progress): number {
+function leaveBlocked(deps: Deps, display: Display, run: FollowedRun, seen: Snapshot): number {
+  const { block } = seen.progress;
   display.end({
     exitStatus: EXIT.blocked,
     error: null,
-    summary: summaryOf(progress, run, null),
+    summary: summaryOf(seen, run, deps.now()),
     hints: [
-      `It waits: ${progress.block?.reason ?? 'blocked'}`,
-      progress.block?.remedy ?? '',
+      `It waits: ${block?.reason ?? 'blocked'}`,
+      block?.remedy ?? '',
       `Then go on with: ${deps.calledAs} resume ${run.run}`,
     ].filter((hint) => hint !== ''),
   });
@@ -128,7 +130,8 @@ function finish(
 ): number {
   if ('error' in ending) {
     const { message, exitStatus } = describeFailure(ending.error);
-    const summary = seen === null ? null : summaryOf({ ...seen.progress, state: 'failed' }, run, null);
+    const summary: Summary | null =
+      seen === null ? null : { ...summaryOf(seen, run, deps.now()), state: 'failed' };
     display.end({ exitStatus, error: message, summary, hints: [] });
     return exitStatus;
   }
@@ -162,6 +165,15 @@ async function endOf(server: Server, workflowId: string): Promise<Ending> {
     }
   }
 }
+
+/** Whoever looks, the person sees it. */
+const showing = (observer: Observer, show: (seen: Snapshot) => void): Observer => ({
+  async look() {
+    const seen = await observer.look();
+    if (seen !== null) show(seen);
+    return seen;
+  },
+});
 
 /** Shows a snapshot, each failure and each block once. */
 function createShow(deps: Deps, display: Display): (seen: Snapshot) => void {
@@ -202,7 +214,8 @@ export const noWorker = (deps: Deps, server: Server): string =>
   `No worker polls the task queue ${server.taskQueue}; the run waits for one. Start it in another terminal: ` +
   `TEMPORAL_ADDRESS=${deps.config.address ?? '…'} OPENAI_API_KEY=… ${deps.calledAs} worker`;
 
-export function summaryOf(progress: Progress, run: FollowedRun, elapsedMs: number | null): Summary {
+function summaryOf(seen: Snapshot, run: FollowedRun, now: number): Summary {
+  const { progress } = seen;
   return {
     run: progress.run,
     state: progress.state,
@@ -211,9 +224,9 @@ export function summaryOf(progress: Progress, run: FollowedRun, elapsedMs: numbe
     listing: !progress.listed,
     skipped: progress.skipped,
     prompts: progress.prompts,
-    counts: progress.counts,
+    counts: countsNow(seen, now),
     results: run.results,
-    elapsedMs,
+    elapsedMs: null,
   };
 }
 

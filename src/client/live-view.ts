@@ -1,5 +1,13 @@
 import { timeRemaining } from '../shared/time-remaining.ts';
-import type { BatchProgress, Block, FailureLine, Limits, Progress, RunState } from '../shared/types.ts';
+import type {
+  BatchProgress,
+  Block,
+  Counts,
+  FailureLine,
+  Limits,
+  Progress,
+  RunState,
+} from '../shared/types.ts';
 
 /** A run at one moment, as far as it could be seen. */
 export interface Snapshot {
@@ -69,7 +77,9 @@ export function liveView(seen: Snapshot, now: number): LiveView {
   const counted = counts.answered + counts.failed;
   // Never all of them before the run itself says so.
   const most = Math.max(counts.answered, questions - counts.failed - (counted < questions ? 1 : 0));
-  const answered = Math.min(most, counts.answered + sum(partly, 'answered'));
+  // At least what the batches say themselves: their reports may still be on their way.
+  const told = batches.reduce((total, batch) => total + batch.counts.answered, 0);
+  const answered = Math.min(most, Math.max(told, counts.answered + sum(partly, 'answered')));
   const failures = [...progress.recentFailures, ...batches.flatMap((batch) => batch.failures)];
   return {
     run: progress.run,
@@ -99,6 +109,12 @@ export function liveView(seen: Snapshot, now: number): LiveView {
     remainingMs: remaining(progress, answered + counts.failed, now),
   };
 }
+
+/** The run's counts with the answers of the pictures under way, which are in no record yet. */
+export const countsNow = (seen: Snapshot, now: number): Counts => ({
+  ...seen.progress.counts,
+  answered: liveView(seen, now).answered,
+});
 
 /** The run's own estimate is as old as its last event; the calls of the pictures under way are known here. */
 function remaining(progress: Progress, callsDone: number, now: number): number | null {

@@ -2,11 +2,10 @@ import { Client, Connection } from '@temporalio/client';
 import type { Config } from '../config.ts';
 import { noCounts } from '../shared/counts.ts';
 import { DEMO_TASK_QUEUE } from '../shared/names.ts';
-import type { Counts } from '../shared/types.ts';
 import type { Deps } from './deps.ts';
 import { attach } from './engine/attach.ts';
 import { demoConfig } from './engine/launch.ts';
-import { liveView, type Snapshot } from './live-view.ts';
+import { countsNow, type Snapshot } from './live-view.ts';
 import { createObserver } from './observe.ts';
 import type { Summary } from './render/summary.ts';
 import type { RecordedRun } from './runs.ts';
@@ -67,14 +66,8 @@ export function summaryNow({ recorded, live }: RunNow, now: number): Summary {
     listing: progress?.listed !== true,
     skipped: progress?.skipped ?? 0,
     prompts: plan.prompts.map(({ id, name }) => ({ id, name })),
-    // Answers of pictures under way are in no record yet.
     counts: live === null ? (progress?.counts ?? noCounts()) : countsNow(live, now),
     results: recorded.place,
     elapsedMs: null,
   };
 }
-
-const countsNow = (live: Snapshot, now: number): Counts => ({
-  ...live.progress.counts,
-  answered: liveView(live, now).answered,
-});
