@@ -1,4 +1,5 @@
 import {
+  condition,
   getExternalWorkflowHandle,
   isCancellation,
   log,
@@ -47,16 +48,22 @@ export async function analyzeBatch(input: BatchInput): Promise<BatchResult> {
   const images: (ImageResult | undefined)[] = [];
   let counts = noCounts();
   let failures: FailureLine[] = [];
-  /** Pictures of which one question's failure says that none can succeed, by index. */
-  const hopeless = new Map<number, AskFailure>();
   let open = 0;
   let sends: BatchProgress['sends'] = [];
+
+  const report = (): Promise<void> =>
+    tell(() => parent.signal(batchReportSignal, { batch, counts, failures: failures.slice(-5) }));
 
   const gate = createGate(input.paused, {
     blocked: (block) => tell(() => parent.signal(batchBlockedSignal, { batch, block })),
     cleared: () => tell(() => parent.signal(batchClearedSignal, { batch })),
   });
-  setHandler(pauseSignal, gate.close);
+  setHandler(pauseSignal, async () => {
+    gate.close();
+    // What the last open calls bring is in the results soon after the pause.
+    await condition(() => open === 0);
+    await report();
+  });
   setHandler(resumeSignal, gate.open);
   setHandler(probeSignal, gate.probe);
   setHandler(progressQuery, () => ({ batch, counts, open, paused: gate.closed, sends, failures }));
@@ -69,7 +76,11 @@ export async function analyzeBatch(input: BatchInput): Promise<BatchResult> {
     openBatch({ results, plan, page: input.page, first: input.first, images: input.images }),
   );
 
-  async function ask(image: BatchImage, prompt: BatchInput['prompts'][number]): Promise<PromptResult> {
+  /** `hopeless`: the failure says that the picture's other questions cannot succeed either. */
+  async function ask(
+    image: BatchImage,
+    prompt: BatchInput['prompts'][number],
+  ): Promise<{ outcome: PromptResult; hopeless?: AskFailure }> {
     const askModel = askModelActivity(input.modelQueue, summaryOf(input, image.name, prompt.name));
     const call = async (): Promise<AskResult> => {
       open += 1;
@@ -80,17 +91,17 @@ export async function analyzeBatch(input: BatchInput): Promise<BatchResult> {
       }
     };
     try {
-      return { ok: true, result: await gate.through(call, { withdraw: true }) };
+      return { outcome: { ok: true, result: await gate.through(call, { withdraw: true }) } };
     } catch (err) {
       if (isCancellation(err)) throw err;
       const { scope, ...failure } = recordedFailure(err);
-      if (scope === 'picture') hopeless.set(image.index, failure);
-      return { ok: false, failure };
+      return { outcome: { ok: false, failure }, ...(scope === 'picture' ? { hopeless: failure } : {}) };
     }
   }
 
   function record(image: ImageResult, name: string, prompt: string, outcome: PromptResult): void {
     image.prompts[prompt] = outcome;
+    image.endedAt = new Date().toISOString();
     counts = addCounts(counts, countPrompt(prompt, outcome));
     const tries = outcome.ok ? outcome.result.tries : outcome.failure.tries;
     const recent = Date.now() - SENDS_KEPT_MS;
@@ -112,17 +123,17 @@ export async function analyzeBatch(input: BatchInput): Promise<BatchResult> {
       prompts: {},
     };
     images[listedImage.index - input.first] = image;
+    let hopeless: AskFailure | undefined;
     for (const prompt of input.prompts) {
-      const shared = hopeless.get(listedImage.index);
-      const outcome: PromptResult = shared
-        ? { ok: false, failure: { ...shared, tries: [] } }
-        : await ask(listedImage, prompt);
-      const first = !outcome.ok && counts.failed === 0;
-      record(image, listedImage.name, prompt.id, outcome);
-      image.endedAt = new Date().toISOString();
-      const news = !outcome.ok && !shared && (input.reportImages || first);
-      // A pause is over for the batch when its last open call has ended: what it brought is reported at once.
-      if (news || (gate.closed && open === 0)) await report();
+      if (hopeless) {
+        record(image, listedImage.name, prompt.id, { ok: false, failure: { ...hopeless, tries: [] } });
+        continue;
+      }
+      const asked = await ask(listedImage, prompt);
+      const first = counts.failed === 0;
+      record(image, listedImage.name, prompt.id, asked.outcome);
+      hopeless = asked.hopeless;
+      if (!asked.outcome.ok && (input.reportImages || first)) await report();
     }
     const outcomes = Object.values(image.prompts);
     counts = addCounts(counts, countImage(outcomes));
@@ -134,9 +145,6 @@ export async function analyzeBatch(input: BatchInput): Promise<BatchResult> {
     setCurrentDetails(batchDetails(input, counts));
     if (input.reportImages) await report();
   }
-
-  const report = (): Promise<void> =>
-    tell(() => parent.signal(batchReportSignal, { batch, counts, failures: failures.slice(-5) }));
 
   await sideBySide(listed, input.sideBySide, analyzeImage);
 
