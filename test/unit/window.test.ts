@@ -1,0 +1,56 @@
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { callsInFlight, windowOf } from '../../src/workflows/window.ts';
+
+test.each([
+  { what: "the mission's limits", limits: [480, 28_000], tokens: 1_500, calls: 5 },
+  { what: 'ten times the tokens', limits: [480, 280_000], tokens: 1_500, calls: 47 },
+  { what: 'requests are the tighter limit', limits: [60, 1_000_000], tokens: 1_500, calls: 15 },
+  { what: 'a call a minute', limits: [1, 28_000], tokens: 1_500, calls: 1 },
+  { what: 'a call that costs a whole minute', limits: [480, 28_000], tokens: 28_000, calls: 1 },
+])('calls in flight: $what', ({ limits: [requestsPerMinute = 0, tokensPerMinute = 0], tokens, calls }) => {
+  expect(callsInFlight({ requestsPerMinute, tokensPerMinute }, tokens)).toBe(calls);
+});
+
+test.each([
+  { batchSize: 4, concurrency: null, needed: 1, children: 1, sideBySide: 4 },
+  { batchSize: 4, concurrency: null, needed: 4, children: 1, sideBySide: 4 },
+  { batchSize: 4, concurrency: null, needed: 5, children: 2, sideBySide: 4 },
+  { batchSize: 4, concurrency: null, needed: 47, children: 12, sideBySide: 4 },
+  { batchSize: 4, concurrency: 1, needed: 47, children: 1, sideBySide: 1 },
+  { batchSize: 4, concurrency: 3, needed: 47, children: 1, sideBySide: 3 },
+  { batchSize: 4, concurrency: 4, needed: 1, children: 1, sideBySide: 4 },
+  { batchSize: 4, concurrency: 8, needed: 1, children: 2, sideBySide: 4 },
+  { batchSize: 4, concurrency: 10, needed: 1, children: 3, sideBySide: 3 },
+  { batchSize: 16, concurrency: 1, needed: 1, children: 1, sideBySide: 1 },
+])(
+  'a window for $concurrency calls of $needed needed, $batchSize a batch',
+  ({ children, sideBySide, ...sizes }) => {
+    expect(windowOf(sizes)).toEqual({ children, sideBySide });
+  },
+);
+
+const size = fc.integer({ min: 1, max: 16 });
+
+test('asked-for concurrency is never exceeded, and missed by less than a call a child', () => {
+  fc.assert(
+    fc.property(size, fc.integer({ min: 1, max: 10_000 }), (batchSize, concurrency) => {
+      const { children, sideBySide } = windowOf({ batchSize, concurrency, needed: 1 });
+      expect(sideBySide).toBeGreaterThanOrEqual(1);
+      expect(sideBySide).toBeLessThanOrEqual(batchSize);
+      expect(children * sideBySide).toBeLessThanOrEqual(concurrency);
+      expect(children * sideBySide).toBeGreaterThan(concurrency - children);
+    }),
+  );
+});
+
+test('without it the window holds what the limits need, in whole batches and no more', () => {
+  fc.assert(
+    fc.property(size, fc.integer({ min: 1, max: 10_000 }), (batchSize, needed) => {
+      const { children, sideBySide } = windowOf({ batchSize, concurrency: null, needed });
+      expect(sideBySide).toBe(batchSize);
+      expect(children * sideBySide).toBeGreaterThanOrEqual(needed);
+      expect(children * sideBySide).toBeLessThan(needed + batchSize);
+    }),
+  );
+});
