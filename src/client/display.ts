@@ -75,7 +75,7 @@ function endLines(info: EndInfo, width: number): string[] {
 
 function liveDisplay(terminal: Terminal): Display {
   const colors = pc.createColors(terminal.colors);
-  const live = createLogUpdate(terminal.out as NodeJS.WriteStream);
+  const live = createLogUpdate(terminal.out);
   const above = (text: string): void => {
     live.clear();
     write(terminal.out, text);

@@ -74,7 +74,7 @@ export function createObserver(options: {
         }),
       );
       const calls = (pendingActivities ?? []).filter(({ activityType }) => activityType?.name === 'askModel');
-      const started = calls.filter(({ state }) => state === STARTED).length;
+      const started = calls.filter(({ state }) => Number(state) === STARTED).length;
       return { started, waiting: calls.length - started };
     } catch {
       return { started: 0, waiting: 0 };

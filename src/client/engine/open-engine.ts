@@ -41,7 +41,9 @@ const START_MS = 120_000;
  * Throws a {@link UsageError} when a running engine works with another key or server than this command's.
  */
 export async function openEngine(options: EngineOptions): Promise<Engine> {
-  let { attachment, status, started } = await join(options);
+  const joined = await join(options);
+  let { attachment } = joined;
+  const { status, started } = joined;
   const mine = options.worker ? options.settings(attachment.token) : {};
   const differing = compareSettings(mine, status.settings);
   if (differing.must.length > 0) {
@@ -63,7 +65,7 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
     await attachment.gone;
     if (released) return;
     options.log('The engine has ended unexpectedly and is started again.');
-    ({ attachment, status } = await join(options));
+    ({ attachment } = await join(options));
     for (const workflowId of holds) await attachment.send({ do: 'hold', workflowId });
     void watch().catch(giveUp);
   };

@@ -68,7 +68,7 @@ export function serverClient(address: string, namespace: string): ServerClient {
         const { workflowExecutionInfo: info } = await within(5000, () =>
           connection.workflowService.describeWorkflowExecution({ namespace, execution: { workflowId } }),
         );
-        return info?.status !== RUNNING;
+        return Number(info?.status) !== RUNNING;
       } catch (error) {
         return isNotFound(error);
       }

@@ -1,0 +1,132 @@
+import { describe, expect, test } from 'vitest';
+import { environmentOf, readConfig, SETTINGS, SettingError, wholeNumber } from '../../src/config.ts';
+
+const read = (env: Record<string, string>) => readConfig(env, '/work');
+
+describe('defaults', () => {
+  const config = read({});
+
+  test('are those of the list of settings', () => {
+    expect(config).toMatchObject({
+      apiKey: null,
+      baseUrl: 'https://api.openai.com/v1',
+      account: { label: 'default', provider: 'openai', endpoint: 'api.openai.com', simulated: false },
+      model: 'gpt-4o',
+      api: 'responses',
+      route: 'url',
+      detail: 'high',
+      maxOutputTokens: 300,
+      modelTimeoutMs: 60_000,
+      limits: { requestsPerMinute: 480, tokensPerMinute: 28_000 },
+      limitsFile: null,
+      results: '/work/results',
+      dataDir: '/work/.image-analysis',
+      address: null,
+      namespace: 'default',
+      taskQueue: 'image-analysis',
+      temporalCliPath: null,
+      gcsEndpoint: null,
+      logLevel: 'info',
+    });
+    expect(config.promptsFile).toMatch(/\/prompts\.yaml$/);
+    expect(config.cacheDir).toMatch(/\/image-analysis$/);
+  });
+
+  test('hold for an empty value too', () => {
+    expect(read(Object.fromEntries(SETTINGS.map(({ name }) => [name, ' '])))).toEqual(config);
+  });
+});
+
+describe('a configuration as another process is given it', () => {
+  const given = {
+    OPENAI_API_KEY: 'sk-test',
+    OPENAI_BASE_URL: 'http://127.0.0.1:9999/v1/',
+    ACCOUNT: 'team-b',
+    MODEL: 'gpt-4.1-mini',
+    MODEL_API: 'chat',
+    IMAGE_ROUTE: 'base64',
+    IMAGE_DETAIL: 'low',
+    MAX_OUTPUT_TOKENS: '100',
+    MODEL_TIMEOUT_SECONDS: '5',
+    REQUESTS_PER_MINUTE: '1',
+    TOKENS_PER_MINUTE: '2',
+    PROMPTS_FILE: 'mine.yaml',
+    RESULTS: 'gs://city/results/',
+    DATA_DIR: 'data',
+    CACHE_DIR: 'cache',
+    TEMPORAL_ADDRESS: '[::1]:7233',
+    TEMPORAL_NAMESPACE: 'traffic',
+    TASK_QUEUE: 'queue',
+    TEMPORAL_CLI_PATH: 'bin/temporal',
+    STORAGE_EMULATOR_HOST: '127.0.0.1:4443',
+    LOG_LEVEL: 'debug',
+    LIMITS_FILE: 'limits.json',
+    SIMULATED: 'true',
+  };
+
+  test('has every setting of the list', () => {
+    expect(Object.keys(environmentOf(read(given))).sort()).toEqual(SETTINGS.map(({ name }) => name).sort());
+    expect(Object.keys(given).sort()).toEqual(SETTINGS.map(({ name }) => name).sort());
+  });
+
+  test('is the same in any working directory', () => {
+    expect(readConfig(environmentOf(read(given)), '/elsewhere')).toEqual(read(given));
+    expect(readConfig(environmentOf(read({})), '/elsewhere')).toEqual(read({}));
+  });
+
+  test('has paths and addresses in one form', () => {
+    expect(read(given)).toMatchObject({
+      baseUrl: 'http://127.0.0.1:9999/v1',
+      account: { label: 'team-b', endpoint: 'simulator', simulated: true },
+      promptsFile: '/work/mine.yaml',
+      results: 'gs://city/results',
+      temporalCliPath: '/work/bin/temporal',
+      gcsEndpoint: 'http://127.0.0.1:4443',
+    });
+  });
+});
+
+test.each([
+  ['REQUESTS_PER_MINUTE', '0'],
+  ['REQUESTS_PER_MINUTE', '-5'],
+  ['TOKENS_PER_MINUTE', 'many'],
+  ['TOKENS_PER_MINUTE', '28k'],
+  ['TOKENS_PER_MINUTE', '1.5'],
+  ['TOKENS_PER_MINUTE', '1e4'],
+  ['TOKENS_PER_MINUTE', 'NaN'],
+  ['MAX_OUTPUT_TOKENS', '99999999999999'],
+  ['MODEL_TIMEOUT_SECONDS', '0'],
+  ['MODEL_API', 'completions'],
+  ['IMAGE_ROUTE', 'ftp'],
+  ['IMAGE_DETAIL', 'High'],
+  ['LOG_LEVEL', 'verbose'],
+  ['SIMULATED', 'yes'],
+  ['ACCOUNT', 'a b'],
+  ['OPENAI_BASE_URL', 'api.openai.com'],
+  ['OPENAI_BASE_URL', 'ftp://host/v1'],
+  ['RESULTS', 'gs://'],
+  ['RESULTS', 'gs:///folder'],
+  ['TEMPORAL_ADDRESS', 'localhost'],
+  ['TEMPORAL_ADDRESS', 'http://localhost:7233'],
+  ['TEMPORAL_ADDRESS', 'localhost:99999'],
+  ['STORAGE_EMULATOR_HOST', 'http://'],
+])('%s=%s is refused with variable, value and an example', (name, value) => {
+  expect(() => read({ [name]: value })).toThrow(SettingError);
+  expect(() => read({ [name]: value })).toThrow(name);
+  expect(() => read({ [name]: value })).toThrow(JSON.stringify(value));
+  expect(() => read({ [name]: value })).toThrow(/for example [A-Z_]+=\S+\./);
+});
+
+test.each([
+  ['OPENAI_API_KEY', 'sk-canary secret'],
+  ['OPENAI_API_KEY', 'sk-canary\nsecret'],
+  ['OPENAI_BASE_URL', 'https://user:canary@host/v1'],
+])('a wrong %s is not repeated', (name, value) => {
+  expect(() => read({ [name]: value })).toThrow(new RegExp(`^${name} holds`));
+  expect(() => read({ [name]: value })).not.toThrow(/canary/);
+});
+
+test('a flag is named as a flag', () => {
+  expect(() => wholeNumber('--limit', 'all')).toThrow('--limit is "all": give a whole number');
+  expect(() => wholeNumber('--limit', 'all')).toThrow('for example --limit 4.');
+});
