@@ -56,7 +56,7 @@ const rules: { [F in keyof Required<RunInput>]: Rule } = {
 };
 
 const unknownField: Rule = () =>
-  `stands in a field that a run does not have; known are ${Object.keys(rules).join(', ')}`;
+  `stands in what is no field of a run; known are ${Object.keys(rules).join(', ')}`;
 
 /**
  * Everything that is wrong with what a person gave to `analyzeImages`, field by field; empty when nothing is. Pure, so

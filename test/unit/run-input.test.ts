@@ -80,10 +80,10 @@ describe('each problem names the field, what stands there and what would be righ
     {
       field: 'batch_size',
       value: 4,
-      says: /^4 stands in a field that a run does not have; known are source, .*batchSize/,
+      says: /^4 stands in what is no field of a run; known are source, .*batchSize/,
     },
-    { field: 'constructor', value: 1, says: /does not have/ },
-    { field: 'toString', value: 'x', says: /does not have/ },
+    { field: 'constructor', value: 1, says: /is no field of a run/ },
+    { field: 'toString', value: 'x', says: /is no field of a run/ },
   ])('$field $value', ({ field, value, says }) => {
     const problems = checkRunInput({ source, [field]: value });
     expect(problems).toEqual([
