@@ -7,13 +7,15 @@ import { changeLimit, correct, createBucket, take } from './token-bucket.ts';
 export interface Spend {
   /** Tokens counted for it so far. */
   readonly tokens: number;
+  /** It was taken before the limits had room: a caller ahead went while the turn was out. It should be cancelled. */
+  readonly early: boolean;
   /** Sets the tokens counted for the call; the difference is owed or comes back. */
   settle(tokens: number): void;
   /** The call never went: request and tokens come back. Later calls of `settle` and `cancel` do nothing. */
   cancel(): void;
 }
 
-/** The right to make the next call. Only one turn is out at a time. */
+/** The right to make the next call. Only one is out at a time, but for callers ahead, who wait for no other's turn. */
 export interface Turn {
   /** The call goes now. */
   spend(tokens?: number): Spend;
@@ -32,7 +34,10 @@ export interface LimiterSnapshot {
 }
 
 export interface RateLimiter {
-  /** Waits until a call may go. `ahead`: before those that have no slot yet. Rejects with the signal's reason. */
+  /**
+   * Waits until a call may go. `ahead`: before those that have no slot yet, and although a turn is out: its holder may
+   * be waiting for work that never comes. Rejects with the signal's reason.
+   */
   turn(signal?: AbortSignal, ahead?: boolean): Promise<Turn>;
   /** Nobody gets a turn for `ms`; then one call, and the rest at the paced rate. A turn that is out stays out. */
   closeFor(ms: number): void;
@@ -103,7 +108,7 @@ export function createRateLimiter(options: {
     cancelTimer?.();
     cancelTimer = null;
     const next = waiters[0];
-    if (next === undefined || turnIsOut) return;
+    if (next === undefined || (turnIsOut && !next.ahead)) return;
     const ready = readyAt();
     const wait = ready - clock.now();
     if (wait > 0) {
@@ -111,13 +116,14 @@ export function createRateLimiter(options: {
       return;
     }
     waiters.shift();
-    turnIsOut = true;
+    turnIsOut ||= !next.ahead;
     next.grant(Math.max(ready, next.since));
   };
 
   const spend = (cost: number, dueAt: number): Spend => {
     const now = clock.now();
     applyRate(now);
+    const early = readyAt() > now;
     const paidFrom = Math.max(dueAt, now - ON_TIME_MS);
     requests = take(requests, 1, paidFrom);
     tokens = take(tokens, cost, paidFrom);
@@ -125,6 +131,7 @@ export function createRateLimiter(options: {
     lastMinute.add(call);
     let open = true;
     return {
+      early,
       get tokens() {
         return call.tokens;
       },
@@ -147,11 +154,11 @@ export function createRateLimiter(options: {
     };
   };
 
-  const newTurn = (dueAt: number): Turn => {
+  const newTurn = (dueAt: number, ahead: boolean): Turn => {
     let open = true;
     const close = (): void => {
       open = false;
-      turnIsOut = false;
+      if (!ahead) turnIsOut = false;
     };
     return {
       spend(cost = mean) {
@@ -181,7 +188,7 @@ export function createRateLimiter(options: {
           since: clock.now(),
           grant: (dueAt: number) => {
             signal?.removeEventListener('abort', giveUp);
-            resolve(newTurn(dueAt));
+            resolve(newTurn(dueAt, ahead));
           },
         };
         const giveUp = (): void => {

@@ -13,7 +13,7 @@ export interface LimitedSlots {
   supplier: CustomSlotSupplier<ActivitySlotInfo>;
   /**
    * What was counted for a task that has just started. `null` when every started task has claimed its own, and when
-   * the gate has closed since the slot was given: the call then has to wait for a turn of its own.
+   * the gate has closed or another call went ahead since the slot was given: it then waits for a turn of its own.
    */
   claim(): Spend | null;
   /** Tasks that hold a slot. */
@@ -86,7 +86,7 @@ export function createLimitedSlots(limiter: RateLimiter, maxInUse: number): Limi
     },
     claim() {
       const spend = unclaimed.shift() ?? null;
-      if (spend === null || !limiter.closed()) return spend;
+      if (spend === null || !(spend.early || limiter.closed())) return spend;
       spend.cancel();
       return null;
     },

@@ -340,7 +340,7 @@ describe('another rate', () => {
 });
 
 describe('turns', () => {
-  test('only one is out at a time, in the order of asking, those ahead first', async () => {
+  test('only one is out at a time, in the order of asking; those ahead wait for nobody', async () => {
     const { clock, limiter } = create({ requestsPerMinute: 60_000, tokensPerMinute: 1e9 });
     const held = await limiter.turn();
     const order: string[] = [];
@@ -355,12 +355,24 @@ describe('turns', () => {
     ask('c', true);
     ask('d', true);
     await clock.advance(MINUTE);
-    expect(order).toEqual([]);
-    expect(limiter.snapshot().waiting).toBe(4);
+    expect(order).toEqual(['c', 'd']);
+    expect(limiter.snapshot().waiting).toBe(2);
     held.release();
     held.release();
     await clock.advance(MINUTE);
     expect(order).toEqual(['c', 'd', 'a', 'b']);
+  });
+
+  test('one that is spent after a caller ahead went says that it is early, and gives its share back', async () => {
+    const { clock, limiter } = create();
+    const held = await limiter.turn();
+    (await limiter.turn(undefined, true)).spend();
+    const early = held.spend();
+    expect(early.early).toBe(true);
+    early.cancel();
+    expect(limiter.snapshot().lastMinute.requests).toBe(1);
+    await clock.advance(limiter.snapshot().readyInMs);
+    expect((await limiter.turn()).spend().early).toBe(false);
   });
 
   test('a released turn costs nothing; one is spent or released once', async () => {

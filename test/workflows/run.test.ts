@@ -192,7 +192,7 @@ describe('a run', () => {
   });
 
   test.each([
-    ['an unknown field', { source: SAMPLES, modle: 'x' }, /modle.*no field/],
+    ['an unknown field', { source: SAMPLES, modle: 'x' }, /modle: .*known are source/],
     ['a missing source', {}, /source: is missing/],
     ['a relative path', { source: './pictures' }, /source: .*relative/],
     ['a wrong type', { source: SAMPLES, batchSize: 'four' }, /batchSize: "four" must be a whole number/],
