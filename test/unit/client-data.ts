@@ -1,0 +1,66 @@
+import { noCounts } from '../../src/shared/counts.ts';
+import type { Plan, Progress } from '../../src/shared/types.ts';
+
+/** A run of two questions that has just begun. */
+export const progressOf = (change: Partial<Progress> = {}): Progress => ({
+  run: '20261124_100000',
+  workflowId: 'image-analysis-20261124_100000',
+  state: 'running',
+  source: '/pictures',
+  simulated: false,
+  model: 'gpt-4o',
+  limits: { requestsPerMinute: 480, tokensPerMinute: 28_000 },
+  startedAt: '2026-11-24T10:00:00.000Z',
+  updatedAt: '2026-11-24T10:00:30.000Z',
+  images: 4,
+  listed: true,
+  skipped: 0,
+  batches: 1,
+  batchesDone: 0,
+  promptsPerImage: 2,
+  prompts: [
+    { id: 'crowd', name: 'Crowd Detection' },
+    { id: 'pothole', name: 'Pothole Detection' },
+  ],
+  tokensPerCall: 1400,
+  counts: noCounts(),
+  running: [],
+  block: null,
+  recentFailures: [],
+  activeMs: 30_000,
+  remainingMs: 60_000,
+  minutes: [],
+  ...change,
+});
+
+/** The plan of the same run. */
+export const planOf = (change: Partial<Plan> = {}): Plan => ({
+  schemaVersion: 1,
+  run: '20261124_100000',
+  workflowId: 'image-analysis-20261124_100000',
+  createdAt: '2026-11-24T10:00:00.000Z',
+  source: '/pictures',
+  include: [],
+  exclude: [],
+  limit: null,
+  results: '/results/20261124_100000',
+  account: { label: 'default', provider: 'openai', endpoint: 'api.openai.com', simulated: false },
+  modelQueue: 'image-analysis-model-real-default-api.openai.com',
+  model: 'gpt-4o',
+  api: 'responses',
+  detail: 'high',
+  route: 'base64',
+  routeReason: 'a folder',
+  maxOutputTokens: 300,
+  instructions: 'Look.',
+  prompts: [
+    { id: 'crowd', name: 'Crowd Detection', text: 'How many?' },
+    { id: 'pothole', name: 'Pothole Detection', text: 'How many?' },
+  ],
+  batchSize: 4,
+  concurrency: null,
+  limits: { requestsPerMinute: 480, tokensPerMinute: 28_000 },
+  tokensPerCall: 1400,
+  program: 'image-analysis 0.1.0',
+  ...change,
+});

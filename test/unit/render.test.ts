@@ -1,0 +1,263 @@
+import pc from 'picocolors';
+import stringWidth from 'string-width';
+import { describe, expect, test } from 'vitest';
+import { liveView, type LiveView } from '../../src/client/live-view.ts';
+import { askLines } from '../../src/client/render/ask.ts';
+import { estimateLines } from '../../src/client/render/estimate.ts';
+import { bar, count, cut, duration, of, pad, percent } from '../../src/client/render/format.ts';
+import { liveLines, plainLine } from '../../src/client/render/live.ts';
+import { honestState, summaryLines, type Summary } from '../../src/client/render/summary.ts';
+import { table } from '../../src/client/render/table.ts';
+import { noCounts } from '../../src/shared/counts.ts';
+import { progressOf } from './client-data.ts';
+
+const ESC = String.fromCharCode(27);
+const NOW = Date.parse('2026-11-24T10:01:00Z');
+
+describe('format', () => {
+  test.each([
+    [0, '0 ms'],
+    [449.6, '450 ms'],
+    [999, '999 ms'],
+    [1000, '1.0 s'],
+    [59_949, '59.9 s'],
+    [59_950, '1 min 00 s'],
+    [125_000, '2 min 05 s'],
+    [3_599_600, '1 h 00 min'],
+    [4_290_000, '1 h 12 min'],
+    [172_800_000, '2 d 0 h'],
+    [null, 'unknown'],
+    [NaN, 'unknown'],
+    [-1, 'unknown'],
+  ])('duration(%s) is %s', (ms, said) => {
+    expect(duration(ms)).toBe(said);
+  });
+
+  test.each([
+    [0, '░░░░', '0 %'],
+    [0.5, '██░░', '50 %'],
+    [0.9999, '███░', '99 %'],
+    [1, '████', '100 %'],
+    [7, '████', '100 %'],
+    [-1, '░░░░', '0 %'],
+    [NaN, '░░░░', '0 %'],
+  ])('a share of %s is %s and %s', (share, drawn, said) => {
+    expect(bar(share, 4)).toBe(drawn);
+    expect(percent(share)).toBe(said);
+  });
+
+  test('numbers have thousands, totals may be unknown', () => {
+    expect(count(28_000)).toBe('28,000');
+    expect(of(3, 1200)).toBe('3 of 1,200');
+    expect(of(3, null)).toBe('3 of unknown');
+  });
+
+  test.each([
+    ['plain', 10, 'plain'],
+    ['plain text', 6, 'plain…'],
+    ['日本語の名前', 7, '日本語…'],
+    ['👨‍👩‍👧 family', 3, '👨‍👩‍👧…'],
+    [`red${ESC}[31m text\nmore`, 40, 'red text more'],
+    ['anything', 0, ''],
+  ])('cut(%j, %d) is %j', (text, width, kept) => {
+    expect(cut(text, width)).toBe(kept);
+    expect(stringWidth(cut(text, width))).toBeLessThanOrEqual(width);
+  });
+
+  test('pad fills up by columns, not by characters', () => {
+    expect(pad('日本', 6)).toBe('日本  ');
+    expect(pad('12', 4, 'right')).toBe('  12');
+  });
+});
+
+describe('table', () => {
+  const columns = [
+    { title: 'Run' },
+    { title: 'Source', shrinks: true },
+    { title: 'N', align: 'right' as const },
+  ];
+  const rows = [
+    ['a', '/home/cameras/2025-11-25/north', '1'],
+    ['long-name', '日本/写真', '1,200'],
+  ];
+
+  test('columns are as wide as they need', () => {
+    expect(table(columns, rows, 80)).toEqual([
+      'Run        Source                              N',
+      'a          /home/cameras/2025-11-25/north      1',
+      'long-name  日本/写真                       1,200',
+    ]);
+  });
+
+  test.each([80, 40, 30, 20, 5])('no line is wider than %d', (width) => {
+    for (const line of table(columns, rows, width)) expect(stringWidth(line)).toBeLessThanOrEqual(width);
+  });
+
+  test('control characters of others do not reach the terminal', () => {
+    const text = table([{ title: 'Name' }], [[`x${ESC}]0;title${String.fromCharCode(7)}${ESC}[2Jy\r\n`]], 40).join('\n');
+    expect(text).toBe('Name\nxy');
+  });
+});
+
+const view = (change: Partial<LiveView> = {}): LiveView => ({
+  ...liveView(
+    { progress: progressOf({ images: 14 }), batches: [], sends: [], underWay: 3, waiting: 2, fresh: true },
+    NOW,
+  ),
+  ...change,
+});
+
+describe('live display', () => {
+  const colors = pc.createColors(false);
+
+  test('shows everything a person asks about', () => {
+    const text = liveLines(view({ simulated: false }), 100, colors).join('\n');
+    expect(text).toContain('20261124_100000 · running · /pictures');
+    expect(text).toContain('pictures 0 of 14 · answers 0 of 28 · failed 0');
+    expect(text).toContain('last minute: requests 0 of 480 · tokens 0 of 28,000');
+    expect(text).toContain('calls under way 3 · waiting for the limiter 2 · 429s 0 · base64 fallbacks 0');
+    expect(text).toMatch(/0 {2}Crowd Detection\n/);
+    expect(text).not.toContain('SIMULATED');
+  });
+
+  test('says SIMULATED first where it is', () => {
+    expect(liveLines(view({ simulated: true }), 100, colors)[0]).toMatch(/^SIMULATED/);
+    expect(plainLine(view({ simulated: true }))).toMatch(/^SIMULATED/);
+  });
+
+  test('says why it is blocked and what helps', () => {
+    const block = {
+      reason: 'The key was refused.',
+      remedy: 'Set another one.',
+      since: '2026-11-24T10:00:00Z',
+      nextProbeAt: '2026-11-24T10:05:30Z',
+    };
+    const text = liveLines(view({ state: 'blocked', block }), 100, colors).join('\n');
+    expect(text).toContain('BLOCKED: The key was refused.');
+    expect(text).toContain('Set another one.');
+    expect(text).toContain('at 10:05:30 UTC');
+    expect(text).not.toMatch(/left/);
+  });
+
+  test.each([120, 80, 60, 40, 20, 10])('no line is wider than %d columns', (width) => {
+    const failures = [
+      {
+        at: '2026-11-24T10:00:00Z',
+        image: `日本${ESC}[2J.jpg`,
+        prompt: 'Crowd Detection',
+        kind: 'Refused' as const,
+        message: 'no '.repeat(200),
+      },
+    ];
+    const lines = liveLines(view({ failures, source: '/very/long/'.repeat(30) }), width, colors);
+    for (const line of lines) expect(stringWidth(line)).toBeLessThanOrEqual(width);
+    expect(lines.join('')).not.toContain(ESC);
+  });
+
+  test('uses no colours unless told to', () => {
+    expect(liveLines(view(), 80, colors).join('')).not.toContain(ESC);
+    expect(liveLines(view(), 80, pc.createColors(true)).join('')).toContain(ESC);
+  });
+});
+
+const summary = (change: Partial<Summary> = {}): Summary => ({
+  run: 'r1',
+  state: 'complete',
+  simulated: false,
+  images: 2,
+  listing: false,
+  skipped: 0,
+  prompts: [
+    { id: 'crowd', name: 'Crowd Detection' },
+    { id: 'pothole', name: 'Pothole Detection' },
+  ],
+  counts: { ...noCounts(), images: 2, imagesComplete: 2, answered: 4, matches: { crowd: 1 } },
+  results: '/results/r1',
+  elapsedMs: 61_000,
+  ...change,
+});
+
+describe('summary', () => {
+  test('of a complete run', () => {
+    const text = summaryLines(summary(), 80).join('\n');
+    expect(text).toContain('Run r1 is complete.');
+    expect(text).toMatch(/Crowd Detection +1\nPothole Detection +0/);
+    expect(text).toContain('Answers    4 of 4\n');
+    expect(text).toContain('Time       1 min 01 s');
+    expect(text).toContain('/results/r1/results.json');
+  });
+
+  test('is never complete while an answer is missing', () => {
+    const counts = { ...noCounts(), images: 2, imagesComplete: 1, answered: 3, failures: {} };
+    const text = summaryLines(summary({ counts }), 80).join('\n');
+    expect(text).toContain('some answers are missing');
+    expect(text).toContain('3 of 4, 1 not asked yet');
+    expect(text).not.toContain('is complete');
+  });
+
+  test('tells kinds of failures, the most frequent first', () => {
+    const counts = { ...noCounts(), answered: 1, failed: 3, failures: { Timeout: 1, Refused: 2 } };
+    expect(summaryLines(summary({ state: 'incomplete', counts }), 80)).toContain(
+      'Failures   Refused 2, Timeout 1',
+    );
+  });
+
+  test.each([
+    ['complete', 4, 'complete'],
+    ['complete', 3, 'incomplete'],
+    ['running', 4, 'running'],
+    ['paused', 0, 'paused'],
+  ] as const)('state %s with %d of 4 answers is shown as %s', (state, answered, shown) => {
+    expect(honestState(state, { ...noCounts(), answered }, 4)).toBe(shown);
+  });
+
+  test('labels what was simulated', () => {
+    expect(summaryLines(summary({ simulated: true }), 80)[0]).toMatch(/^SIMULATED/);
+  });
+});
+
+test('an estimate says tokens by kind, time and what bounds it', () => {
+  const text = estimateLines(
+    {
+      source: '/pictures',
+      images: 339,
+      skipped: 2,
+      prompts: 6,
+      calls: 2034,
+      model: 'gpt-4o',
+      detail: 'high',
+      route: 'url',
+      tokens: { image: 2_247_570, text: 610_200, output: 610_200, total: 2_857_770 },
+      limits: { requestsPerMinute: 480, tokensPerMinute: 28_000 },
+      shortestMs: 6_123_792,
+      bound: 'tokens',
+    },
+    80,
+  ).join('\n');
+  expect(text).toContain('339 (2 skipped)');
+  expect(text).toMatch(/Calls +2,034/);
+  expect(text).toContain('2,857,770 (1,405 a call)');
+  expect(text).toContain('1 h 42 min, bound by tokens');
+});
+
+describe('ask', () => {
+  test('an answer of the model cannot write to the terminal', () => {
+    const lines = askLines(
+      {
+        type: 'failure',
+        prompt: 'crowd',
+        failure: { kind: 'Refused', message: `no${ESC}[2J https://x/?X-Goog-Signature=${'a'.repeat(40)}`, tries: [] },
+      },
+      80,
+    ).join('\n');
+    expect(lines).not.toContain(ESC);
+    expect(lines).not.toContain('aaaa');
+    expect(lines).toContain('Refused');
+  });
+
+  test('a request is shown as JSON', () => {
+    const lines = askLines({ type: 'request', prompt: 'crowd', route: 'url', body: { model: 'gpt-4o' } }, 80);
+    expect(lines.join('\n')).toContain('"model": "gpt-4o"');
+    expect(lines.join('\n')).toContain('signed URL');
+  });
+});
