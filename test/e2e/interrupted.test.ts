@@ -101,7 +101,7 @@ describe('a run that is interrupted', () => {
 
     const status = await place.run(['status']);
     expect(status.code).toBe(0);
-    expect(status.out).toMatch(/paused/);
+    expect(status.out).toMatch(/paused/i);
     expect(simulator.ledger).toHaveLength(asked);
 
     const { code } = await place.run(['resume', line?.[1] ?? '']);

@@ -1,8 +1,9 @@
-import { spawn } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { Connection } from '@temporalio/client';
 import { findTemporal } from '../../src/client/temporal-binary.ts';
 import { readConfig } from '../../src/config.ts';
@@ -18,6 +19,8 @@ export interface TemporalServer {
   /** The SQLite file; gone after `close`, unless it was given. */
   dbFile: string;
   pid: number;
+  /** Runs the plain `temporal` CLI against it and gives what it prints. */
+  temporal(...args: string[]): Promise<string>;
   close(): Promise<void>;
 }
 
@@ -78,6 +81,7 @@ export async function startTemporal(options: { dbFile?: string } = {}): Promise<
     namespace: 'default',
     uiUrl: `http://127.0.0.1:${uiPort}`,
     dbFile,
+    temporal: async (...args) => (await promisify(execFile)(path, [...args, '--address', address])).stdout,
     pid: server.pid ?? 0,
     close,
   };
