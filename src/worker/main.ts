@@ -161,7 +161,7 @@ function limitedTuner(slots: LimitedSlots): TunerHolder {
 function allowanceOf(limiter: RateLimiter, slots: LimitedSlots): Allowance {
   return {
     claim: slots.claim,
-    acquire: async (tokens, signal) => (await limiter.turn(signal, true)).spend(tokens),
+    acquire: limiter.acquire,
     closeFor: limiter.closeFor,
     slowDown: limiter.slowDown,
     observe: ({ rate }) => {

@@ -7,7 +7,7 @@ import { changeLimit, correct, createBucket, take } from './token-bucket.ts';
 export interface Spend {
   /** Tokens counted for it so far. */
   readonly tokens: number;
-  /** It was taken before the limits had room: a caller ahead went while the turn was out. It should be cancelled. */
+  /** It was taken before the limits had room: another call was acquired while the turn was out. Cancel it. */
   readonly early: boolean;
   /** Sets the tokens counted for the call; the difference is owed or comes back. */
   settle(tokens: number): void;
@@ -15,7 +15,7 @@ export interface Spend {
   cancel(): void;
 }
 
-/** The right to make the next call. Only one is out at a time, but for callers ahead, who wait for no other's turn. */
+/** The right to make the next call. Only one is out at a time. */
 export interface Turn {
   /** The call goes now. */
   spend(tokens?: number): Spend;
@@ -34,11 +34,13 @@ export interface LimiterSnapshot {
 }
 
 export interface RateLimiter {
+  /** Waits until a call may go, and keeps the right to it for one who does not know yet whether there is one. */
+  turn(signal?: AbortSignal): Promise<Turn>;
   /**
-   * Waits until a call may go. `ahead`: before those that have no slot yet, and although a turn is out: its holder may
-   * be waiting for work that never comes. Rejects with the signal's reason.
+   * Waits until a call may go, and counts it at once. It comes before those that wait for a turn, and goes although a
+   * turn is out: its holder may be waiting for work that never comes. Both reject with the signal's reason.
    */
-  turn(signal?: AbortSignal, ahead?: boolean): Promise<Turn>;
+  acquire(tokens: number, signal?: AbortSignal): Promise<Spend>;
   /** Nobody gets a turn for `ms`; then one call, and the rest at the paced rate. A turn that is out stays out. */
   closeFor(ms: number): void;
   /** Whether the gate is closed now. */
@@ -116,7 +118,6 @@ export function createRateLimiter(options: {
       return;
     }
     waiters.shift();
-    turnIsOut ||= !next.ahead;
     next.grant(Math.max(ready, next.since));
   };
 
@@ -154,11 +155,12 @@ export function createRateLimiter(options: {
     };
   };
 
-  const newTurn = (dueAt: number, ahead: boolean): Turn => {
+  const newTurn = (dueAt: number): Turn => {
+    turnIsOut = true;
     let open = true;
     const close = (): void => {
       open = false;
-      if (!ahead) turnIsOut = false;
+      turnIsOut = false;
     };
     return {
       spend(cost = mean) {
@@ -176,33 +178,37 @@ export function createRateLimiter(options: {
     };
   };
 
-  return {
-    turn(signal, ahead = false) {
-      return new Promise((resolve, reject) => {
-        if (signal?.aborted) {
-          reject(reasonOf(signal));
-          return;
-        }
-        const waiter = {
-          ahead,
-          since: clock.now(),
-          grant: (dueAt: number) => {
-            signal?.removeEventListener('abort', giveUp);
-            resolve(newTurn(dueAt, ahead));
-          },
-        };
-        const giveUp = (): void => {
-          waiters.splice(waiters.indexOf(waiter), 1);
-          reject(reasonOf(signal));
+  /** Queues a caller; `grant` makes of its moment what it gets, before anybody else is looked at. */
+  const wait = <T>(ahead: boolean, grant: (dueAt: number) => T, signal?: AbortSignal): Promise<T> =>
+    new Promise((resolve, reject) => {
+      if (signal?.aborted) {
+        reject(reasonOf(signal));
+        return;
+      }
+      const waiter = {
+        ahead,
+        since: clock.now(),
+        grant: (dueAt: number) => {
+          signal?.removeEventListener('abort', giveUp);
+          resolve(grant(dueAt));
           pump();
-        };
-        signal?.addEventListener('abort', giveUp, { once: true });
-        const firstBehind = waiters.findIndex((other) => !other.ahead);
-        if (ahead && firstBehind >= 0) waiters.splice(firstBehind, 0, waiter);
-        else waiters.push(waiter);
+        },
+      };
+      const giveUp = (): void => {
+        waiters.splice(waiters.indexOf(waiter), 1);
+        reject(reasonOf(signal));
         pump();
-      });
-    },
+      };
+      signal?.addEventListener('abort', giveUp, { once: true });
+      const firstBehind = waiters.findIndex((other) => !other.ahead);
+      if (ahead && firstBehind >= 0) waiters.splice(firstBehind, 0, waiter);
+      else waiters.push(waiter);
+      pump();
+    });
+
+  return {
+    turn: (signal) => wait(false, newTurn, signal),
+    acquire: (cost, signal) => wait(true, (dueAt) => spend(cost, dueAt), signal),
     closeFor(ms) {
       closedUntil = Math.max(closedUntil, clock.now() + ms);
       pump();

@@ -42,6 +42,8 @@ interface Caller {
   estimate: number;
   /** Between turn and spend. */
   held: number;
+  /** It acquires its call, and holds no turn. */
+  ahead: boolean;
   /** Between spend and its end; then the call settles at this part of the estimate, or is cancelled. */
   latency: number;
   end: { settle: number } | 'cancel' | 'release';
@@ -55,6 +57,7 @@ const caller = fc.record<Caller>({
   ),
   estimate: fc.oneof(fc.integer({ min: 1, max: 20 }), fc.integer({ min: 1, max: 100 })).map((n) => n / 100),
   held: fc.oneof({ arbitrary: fc.constant(0), weight: 4 }, fc.integer({ min: 0, max: 30_000 })),
+  ahead: fc.boolean(),
   latency: fc.oneof(fc.integer({ min: 0, max: 12_000 }), fc.integer({ min: 0, max: 100_000 })),
   end: fc.oneof(
     { arbitrary: fc.integer({ min: 0, max: 10 }).map((n) => ({ settle: n / 10 })), weight: 3 },
@@ -72,17 +75,23 @@ describe('a minute never holds more than the limit plus one call', () => {
         const { clock, limiter } = create(limits);
         const calls: { at: number; tokens: number }[] = [];
         let start = 0;
-        for (const { gap, estimate, held, latency, end } of callers) {
+        for (const { gap, estimate, held, ahead, latency, end } of callers) {
           start += gap;
           void clock.sleep(start).then(async () => {
-            const turn = await limiter.turn();
-            if (held > 0) await clock.sleep(held);
-            if (end === 'release') return turn.release();
-            const spend = turn.spend(estimate * limits.tokensPerMinute);
+            const cost = estimate * limits.tokensPerMinute;
+            let spend: Spend;
+            if (ahead) spend = await limiter.acquire(cost);
+            else {
+              const turn = await limiter.turn();
+              if (held > 0) await clock.sleep(held);
+              if (end === 'release') return turn.release();
+              spend = turn.spend(cost);
+              if (spend.early) return spend.cancel();
+            }
             const call = { at: clock.now(), tokens: spend.tokens };
             calls.push(call);
             await clock.sleep(latency);
-            if (end === 'cancel') {
+            if (end === 'cancel' || end === 'release') {
               spend.cancel();
               return void calls.splice(calls.indexOf(call), 1);
             }
@@ -340,20 +349,17 @@ describe('another rate', () => {
 });
 
 describe('turns', () => {
-  test('only one is out at a time, in the order of asking; those ahead wait for nobody', async () => {
+  test('only one is out at a time, in the order of asking; a call that is acquired waits for none', async () => {
     const { clock, limiter } = create({ requestsPerMinute: 60_000, tokensPerMinute: 1e9 });
     const held = await limiter.turn();
     const order: string[] = [];
-    const ask = (name: string, ahead: boolean): void => {
-      void limiter.turn(undefined, ahead).then((turn) => {
+    for (const name of ['a', 'b']) {
+      void limiter.turn().then((turn) => {
         order.push(name);
         turn.spend();
       });
-    };
-    ask('a', false);
-    ask('b', false);
-    ask('c', true);
-    ask('d', true);
+    }
+    for (const name of ['c', 'd']) void limiter.acquire(1).then(() => order.push(name));
     await clock.advance(MINUTE);
     expect(order).toEqual(['c', 'd']);
     expect(limiter.snapshot().waiting).toBe(2);
@@ -363,10 +369,18 @@ describe('turns', () => {
     expect(order).toEqual(['c', 'd', 'a', 'b']);
   });
 
-  test('one that is spent after a caller ahead went says that it is early, and gives its share back', async () => {
+  test('calls that are acquired at the same moment go one after the other', async () => {
+    const { clock, limiter } = create();
+    const start = clock.now();
+    const calls = [1, 2, 3].map(() => limiter.acquire(1_000).then(() => clock.now() - start));
+    await clock.advance(5_000);
+    expect(await Promise.all(calls)).toEqual([0, 1_000, 2_000]);
+  });
+
+  test('a turn that is spent after another call was acquired says that it is early', async () => {
     const { clock, limiter } = create();
     const held = await limiter.turn();
-    (await limiter.turn(undefined, true)).spend();
+    await limiter.acquire(1_000);
     const early = held.spend();
     expect(early.early).toBe(true);
     early.cancel();

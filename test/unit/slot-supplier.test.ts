@@ -115,10 +115,23 @@ describe('claim', () => {
     expect(slots.claim()).toBeNull();
     expect(limiter.snapshot().lastMinute.requests).toBe(0);
     const start = clock.now();
-    const own = limiter.turn(undefined, true).then((turn) => turn.spend() && clock.now() - start);
+    const own = limiter.acquire(1_000).then(() => clock.now() - start);
     await clock.advance(10_000);
     expect(await own).toBe(10_000);
   });
+});
+
+test('a call acquired while a poll holds its turn goes at once; the task that comes next waits for it', async () => {
+  const { clock, limiter, slots, reserve, use } = create();
+  const permit = await reserve();
+  await limiter.acquire(1_000);
+  use(permit);
+  expect(slots.claim()).toBeNull();
+  expect(limiter.snapshot().lastMinute.requests).toBe(1);
+  const start = clock.now();
+  const own = limiter.acquire(1_000).then(() => clock.now() - start);
+  await clock.advance(1_000);
+  expect(await own).toBe(1_000);
 });
 
 describe('tasks at once', () => {
