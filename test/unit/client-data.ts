@@ -60,6 +60,7 @@ export const planOf = (change: Partial<Plan> = {}): Plan => ({
   batchSize: 4,
   concurrency: null,
   limits: { requestsPerMinute: 480, tokensPerMinute: 28_000 },
+  imageTokens: 1105,
   tokensPerCall: 1400,
   program: 'image-analysis 0.1.0',
   ...change,

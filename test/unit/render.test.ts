@@ -94,7 +94,11 @@ describe('table', () => {
   });
 
   test('control characters of others do not reach the terminal', () => {
-    const text = table([{ title: 'Name' }], [[`x${ESC}]0;title${String.fromCharCode(7)}${ESC}[2Jy\r\n`]], 40).join('\n');
+    const text = table(
+      [{ title: 'Name' }],
+      [[`x${ESC}]0;title${String.fromCharCode(7)}${ESC}[2Jy\r\n`]],
+      40,
+    ).join('\n');
     expect(text).toBe('Name\nxy');
   });
 });
@@ -246,7 +250,11 @@ describe('ask', () => {
       {
         type: 'failure',
         prompt: 'crowd',
-        failure: { kind: 'Refused', message: `no${ESC}[2J https://x/?X-Goog-Signature=${'a'.repeat(40)}`, tries: [] },
+        failure: {
+          kind: 'Refused',
+          message: `no${ESC}[2J https://x/?X-Goog-Signature=${'a'.repeat(40)}`,
+          tries: [],
+        },
       },
       80,
     ).join('\n');

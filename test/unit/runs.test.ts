@@ -71,7 +71,9 @@ describe('the reader of runs', () => {
 
   test('a file that somebody broke is named', async () => {
     write('20261124_100000/run.json', '{');
-    await expect(runs().read('20261124_100000')).rejects.toThrow(`${root}/20261124_100000/run.json is no JSON`);
+    await expect(runs().read('20261124_100000')).rejects.toThrow(
+      `${root}/20261124_100000/run.json is no JSON`,
+    );
   });
 });
 
@@ -134,7 +136,10 @@ describe('the view of a run under way', () => {
     const counts = { ...noCounts(), images: 100, answered: 200, charged: 280_000 };
     const progress = progressOf({ images: 339, promptsPerImage: 2, counts, activeMs: 570_000 });
     // 478 calls of 1,400 tokens at 28,000 a minute; so far 200 calls took 10 minutes, which is as fast as allowed.
-    expect(liveView(seen({ progress }), NOW).remainingMs).toBeCloseTo(((478 * 1400) / 28_000) * 60_000 * 1.0, -3);
+    expect(liveView(seen({ progress }), NOW).remainingMs).toBeCloseTo(
+      ((478 * 1400) / 28_000) * 60_000 * 1.0,
+      -3,
+    );
   });
 
   test('a paused run keeps the estimate of its record', () => {
@@ -173,7 +178,10 @@ describe('what is said of a run without asking it', () => {
 
   test('the workflow knows better', () => {
     const live = seen({ progress: progressOf({ state: 'running', images: 9 }) });
-    expect(summaryNow({ recorded: recorded('paused'), live }, NOW)).toMatchObject({ state: 'running', images: 9 });
+    expect(summaryNow({ recorded: recorded('paused'), live }, NOW)).toMatchObject({
+      state: 'running',
+      images: 9,
+    });
   });
 });
 

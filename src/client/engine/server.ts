@@ -29,8 +29,8 @@ export function serverArguments(ports: Ports, database: string): string[] {
 
 /** What the supervisor asks of its own server. */
 export interface ServerClient {
-  /** Waits until it serves its namespace; false when it does not within the time. */
-  ready(withinMs: number): Promise<boolean>;
+  /** Waits until it serves its namespace; false when it does not within the time, or when `hope` is gone. */
+  ready(withinMs: number, hope: () => boolean): Promise<boolean>;
   /** Keeps ended runs for 30 days. */
   keepEndedRuns(): Promise<void>;
   /** Whether a workflow has ended (or does not exist). A server that does not answer counts as "not yet". */
@@ -43,9 +43,9 @@ export function serverClient(address: string, namespace: string): ServerClient {
   const within = <T>(ms: number, call: () => Promise<T>): Promise<T> =>
     connection.withDeadline(Date.now() + ms, call);
   return {
-    async ready(withinMs) {
+    async ready(withinMs, hope) {
       const end = Date.now() + withinMs;
-      while (Date.now() < end) {
+      while (Date.now() < end && hope()) {
         try {
           await within(1000, () => connection.workflowService.describeNamespace({ namespace }));
           return true;

@@ -63,6 +63,7 @@ class Supervisor {
   readonly #running: Partial<Record<'server' | 'simulator' | 'worker', KeptProcess>> = {};
   readonly #identities: EngineProcesses = {};
   readonly #holds = new Set<string>();
+  #serverDeaths = 0;
   #workerNeeded = false;
   #stopAsked = false;
   #commandsSeen = false;
@@ -123,11 +124,15 @@ class Supervisor {
     }
   }
 
+  #ending(): boolean {
+    return this.#stopAsked || this.#signal.aborted;
+  }
+
   /** Until the last command and hold are gone, or a stop is asked. */
   async #serve(server: ServerClient, worker: Command, commands: () => number): Promise<void> {
     const began = Date.now();
     let polled = began;
-    while (!this.#stopAsked && !this.#signal.aborted) {
+    while (!this.#ending()) {
       if (this.#workerNeeded && this.#running.worker === undefined) this.#start('worker', worker);
       if (Date.now() - polled > POLL_MS) {
         for (const id of this.#holds) if (await server.hasEnded(id)) this.#holds.delete(id);
@@ -147,14 +152,16 @@ class Supervisor {
       const commands = this.#spec.commands(ports);
       this.#start('server', commands.server);
       const server = serverClient(`127.0.0.1:${String(ports.server)}`, this.#spec.namespace);
-      if (await server.ready(attempt === 1 ? READY_MS : READY_MS / 2)) {
+      const deaths = this.#serverDeaths;
+      const hope = (): boolean => this.#serverDeaths < deaths + 2 && !this.#ending();
+      if (await server.ready(READY_MS, hope)) {
         await server.keepEndedRuns();
         this.#files.ports.write(ports);
         return { server, commands, ports };
       }
       await server.close();
       await this.#running.server?.stop(this.#grace.server);
-      if (attempt === 2) {
+      if (attempt === 2 || this.#ending()) {
         throw new Error(
           `the Temporal server does not start; its last words are in ${logOf(this.#spec.dataDir, 'server')}`,
         );
@@ -171,8 +178,10 @@ class Supervisor {
         this.#files.processes.write(this.#identities);
         this.#logger.info({ process: name, pid: identity.pid }, `${name} started`);
       },
-      onExit: (how, restartMs) =>
-        this.#logger.warn({ process: name, how, restartMs }, `${name} ended by itself and is started again`),
+      onExit: (how, restartMs) => {
+        if (name === 'server') this.#serverDeaths += 1;
+        this.#logger.warn({ process: name, how, restartMs }, `${name} ended by itself and is started again`);
+      },
     });
   }
 
