@@ -99,7 +99,13 @@ export async function analyzeBatch(input: BatchInput): Promise<BatchResult> {
     }
   }
 
-  function record(image: ImageResult, name: string, prompt: string, outcome: PromptResult): void {
+  function record(
+    image: ImageResult,
+    name: string,
+    prompt: string,
+    outcome: PromptResult,
+    known = false,
+  ): void {
     image.prompts[prompt] = outcome;
     image.endedAt = new Date().toISOString();
     counts = addCounts(counts, countPrompt(prompt, outcome));
@@ -108,7 +114,8 @@ export async function analyzeBatch(input: BatchInput): Promise<BatchResult> {
     sends = [...sends, ...tries]
       .filter((t) => Date.parse(t.at) >= recent)
       .map(({ at, charged }) => ({ at, charged }));
-    if (outcome.ok) return;
+    // One line a picture: what is recorded for its other questions is the same failure, without a try.
+    if (outcome.ok || known) return;
     const { kind, message } = outcome.failure;
     failures = [...failures, { at: new Date().toISOString(), image: name, prompt, kind, message }].slice(-10);
   }
@@ -126,7 +133,7 @@ export async function analyzeBatch(input: BatchInput): Promise<BatchResult> {
     let hopeless: AskFailure | undefined;
     for (const prompt of input.prompts) {
       if (hopeless) {
-        record(image, listedImage.name, prompt.id, { ok: false, failure: { ...hopeless, tries: [] } });
+        record(image, listedImage.name, prompt.id, { ok: false, failure: { ...hopeless, tries: [] } }, true);
         continue;
       }
       const asked = await ask(listedImage, prompt);

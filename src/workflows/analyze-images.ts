@@ -222,14 +222,15 @@ export async function analyzeImages(input: RunInput, carried?: CarriedState): Pr
 
   /** Keeps the results up to date until everything is launched and done. */
   async function keepSaved(): Promise<void> {
-    let lastSave = Date.now();
+    let lastSave: number | null = null;
     const due = (): boolean =>
+      lastSave === null ||
       gate.closed ||
       book.unsavedImages() >= SAVE_EVERY_IMAGES ||
       (errorUnsaved && Date.now() - lastSave >= SAVE_GAP_AFTER_ERROR_MS);
     for (;;) {
-      // No timer while nothing happens: a run may be paused for days.
-      await condition(() => over || book.changed());
+      // No timer while nothing happens: a run may be paused for days. The first save shows what was found.
+      await condition(() => over || (book.changed() && book.pages().length > 0));
       await condition(() => over || due(), SAVE_EVERY);
       if (over) return;
       await save(false);
