@@ -1,11 +1,9 @@
 #!/usr/bin/env node
 import { fileURLToPath } from 'node:url';
-import { CommanderError } from 'commander';
 import { createLogger, type Logger } from './logger.ts';
 import { readConfig, type Config } from './config.ts';
-import { EXIT, type Deps, type Terminal } from './client/deps.ts';
-import { createProgram } from './client/program.ts';
-import { exitStatusOf, messageOf } from './client/errors.ts';
+import type { Deps, Terminal } from './client/deps.ts';
+import { runProgram } from './client/program.ts';
 import { createGcs } from './worker/adapters/gcs.ts';
 import { createListRuns, createOpenStore } from './worker/adapters/open-store.ts';
 import { loadPrompts } from './worker/prompts-file.ts';
@@ -63,25 +61,8 @@ function loggerOf(config: Config): Logger {
   });
 }
 
-async function main(): Promise<number> {
-  try {
-    let status: number = EXIT.ok;
-    const program = createProgram(
-      () => createDeps(process.env),
-      (result) => (status = result),
-    );
-    await program.parseAsync(process.argv);
-    return status;
-  } catch (error) {
-    // Commander has told its own errors already; its help and version are none.
-    if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usage;
-    process.stderr.write(`${messageOf(error)}\n`);
-    return exitStatusOf(error);
-  }
-}
-
 // A reader that has seen enough (`results | head`) is no failure.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 0 : 1));
-const status = await main();
+const status = await runProgram(process.argv.slice(2), () => createDeps(process.env), process);
 // Whatever still listens or polls belongs to nobody now; what was written must be out first.
 process.stdout.write('', () => process.exit(status));

@@ -18,7 +18,7 @@ export interface Server {
   close(): Promise<void>;
 }
 
-const CONNECT_MS = 10_000;
+const CONNECT_MS = 5_000;
 
 /**
  * Connects to the server that the configuration names, or else to the embedded engine, which is started when it does

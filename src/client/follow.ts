@@ -5,8 +5,9 @@ import { callsHaveEnded, recordIsCurrent, tellRun } from './control-run.ts';
 import { EXIT, type Deps } from './deps.ts';
 import type { Display } from './display.ts';
 import { onInterrupt } from './interrupt.ts';
-import { countsNow, liveView, type Snapshot } from './live-view.ts';
-import { createObserver, workersPoll, type Observer } from './observe.ts';
+import { countsNow, type Snapshot } from './live-view.ts';
+import { createShow, createSilence, createWarning } from './notices.ts';
+import { createObserver, type Observer } from './observe.ts';
 import type { Summary } from './render/summary.ts';
 import { describeFailure, isWorkflowFailure } from './workflow-failure.ts';
 
@@ -27,8 +28,6 @@ const LOOK_MS = 1000;
 const PAUSE_MS = 75_000;
 /** The run saves its results some seconds after the last call. */
 const RECORD_MS = 15_000;
-/** After so long without a sign of life it is looked whether a worker is there at all. */
-const SILENCE_MS = 5000;
 
 type Ending = { result: RunResult } | { error: unknown };
 
@@ -56,12 +55,14 @@ export async function follow(
   const ending: { value: Ending | null } = { value: null };
   const ended = endOf(server, run.workflowId).then((value) => (ending.value = value));
   const silence = createSilence(deps, server, display);
+  const warn = createWarning(deps, display, run.results);
   const interrupted = aborted(interrupt.signal);
   try {
     while (ending.value === null && !interrupt.signal.aborted) {
       const seen = await observer.look();
       if (ending.value !== null) break;
       await silence(seen);
+      await warn(seen);
       if (seen?.progress.state === 'blocked' && run.onBlock === 'exit') {
         return leaveBlocked(deps, display, run, seen);
       }
@@ -174,45 +175,6 @@ const showing = (observer: Observer, show: (seen: Snapshot) => void): Observer =
     return seen;
   },
 });
-
-/** Shows a snapshot, each failure and each block once. */
-function createShow(deps: Deps, display: Display): (seen: Snapshot) => void {
-  const told = new Set<string>();
-  let blockedSince: string | null = null;
-  return (seen) => {
-    const view = liveView(seen, deps.now());
-    for (const line of view.failures) {
-      const id = `${line.at} ${line.image} ${line.prompt}`;
-      if (!told.has(id)) display.failure(line);
-      told.add(id);
-    }
-    if (view.block !== null && view.block.since !== blockedSince) display.blocked(view.block);
-    blockedSince = view.block?.since ?? null;
-    display.update(view);
-  };
-}
-
-/** Says once how to start a worker when nothing answers and none is there. */
-function createSilence(
-  deps: Deps,
-  server: Server,
-  display: Display,
-): (seen: Snapshot | null) => Promise<void> {
-  let lastSign = deps.now();
-  let said = false;
-  return async (seen) => {
-    if (seen?.fresh === true) lastSign = deps.now();
-    if (said || server.engine !== null || deps.now() - lastSign < SILENCE_MS) return;
-    if ((await workersPoll(server.client, server.namespace, server.taskQueue)) !== false) return;
-    said = true;
-    display.say(noWorker(deps, server));
-  };
-}
-
-/** What a person reads when nobody works on a server of theirs. */
-export const noWorker = (deps: Deps, server: Server): string =>
-  `No worker polls the task queue ${server.taskQueue}; the run waits for one. Start it in another terminal: ` +
-  `TEMPORAL_ADDRESS=${deps.config.address ?? '…'} OPENAI_API_KEY=… ${deps.calledAs} worker`;
 
 function summaryOf(seen: Snapshot, run: FollowedRun, now: number): Summary {
   const { progress } = seen;

@@ -1,4 +1,4 @@
-import { Command, Option } from 'commander';
+import { Command, CommanderError, Option } from 'commander';
 import { address as checkAddress } from '../config.ts';
 import { askCommand, type AskFlags } from './commands/ask.ts';
 import { demoCommand } from './commands/demo.ts';
@@ -12,7 +12,8 @@ import { statusCommand } from './commands/status.ts';
 import { stopCommand } from './commands/stop.ts';
 import { uiCommand } from './commands/ui.ts';
 import { workerCommand } from './commands/worker.ts';
-import { UsageError, type Deps } from './deps.ts';
+import { EXIT, UsageError, type Deps } from './deps.ts';
+import { exitStatusOf, messageOf } from './errors.ts';
 import type { RunFlags } from './run-input.ts';
 
 const list = (value: string, before: string[] | undefined): string[] => [...(before ?? []), value];
@@ -31,12 +32,36 @@ const prompts = (): Option => new Option('--prompts <file>', 'YAML file of quest
 const model = (): Option => new Option('--model <name>', 'model that sees pictures (MODEL)');
 const detail = (): Option => new Option('--detail <low|high|auto>', 'how finely it looks (IMAGE_DETAIL)');
 
+/** Where help and errors go. */
+export interface Output {
+  stdout: NodeJS.WritableStream;
+  stderr: NodeJS.WritableStream;
+}
+
+/** Runs a command line and returns its exit status. Every error is told on `stderr`, in words and without a stack. */
+export async function runProgram(args: string[], depsOf: () => Deps, output: Output): Promise<number> {
+  try {
+    let status: number = EXIT.ok;
+    const program = createProgram(depsOf, (result) => (status = result), output);
+    await program.parseAsync(args, { from: 'user' });
+    return status;
+  } catch (error) {
+    // Commander has told its own errors already; its help is none.
+    if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usage;
+    output.stderr.write(`${messageOf(error)}\n`);
+    return exitStatusOf(error);
+  }
+}
+
 /**
  * The command line: flags to commands, and nothing else. `depsOf` is called when a command runs, so that help works
  * with wrong settings.
  */
-export function createProgram(depsOf: () => Deps, exit: (status: number) => void): Command {
-  const program = new Command('image-analysis');
+function createProgram(depsOf: () => Deps, exit: (status: number) => void, output: Output): Command {
+  const program = new Command('image-analysis').configureOutput({
+    writeOut: (text) => void output.stdout.write(text),
+    writeErr: (text) => void output.stderr.write(text),
+  });
   const run =
     <T extends unknown[]>(command: (deps: Deps, ...args: T) => Promise<number>) =>
     async (...args: T): Promise<void> => {

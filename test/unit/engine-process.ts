@@ -24,7 +24,10 @@ const outcome = await supervise(
     dataDir,
     namespace: 'default',
     demo: false,
-    settings: () => Object.fromEntries(settings.map((pair) => pair.split('=', 2))),
+    settings: () =>
+      Object.fromEntries(
+        settings.map((pair): [string, string] => [pair.split('=')[0] ?? '', pair.split('=')[1] ?? '']),
+      ),
     commands: (ports) => ({
       server: {
         file: temporal,

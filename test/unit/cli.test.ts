@@ -1,0 +1,181 @@
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { PassThrough } from 'node:stream';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { WorkflowFailedError } from '@temporalio/client';
+import { ActivityFailure, ApplicationFailure, CancelledFailure, TerminatedFailure } from '@temporalio/common';
+import { readConfig } from '../../src/config.ts';
+import type { Deps } from '../../src/client/deps.ts';
+import { runProgram } from '../../src/client/program.ts';
+import { describeFailure } from '../../src/client/workflow-failure.ts';
+import { createLogger } from '../../src/logger.ts';
+import { listFolderRuns, openFolderStore } from '../../src/worker/adapters/folder-store.ts';
+import { loadPrompts } from '../../src/worker/prompts-file.ts';
+import { planOf, progressOf } from './client-data.ts';
+
+let folder: string;
+
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), 'cli-'));
+  mkdirSync(join(folder, 'pictures'));
+  writeFileSync(join(folder, 'file.jpg'), 'x');
+  writeFileSync(join(folder, 'broken.yaml'), 'prompts:\n  - id: a\n   name: b\n');
+  const run = join(folder, 'results', '20261124_100000');
+  mkdirSync(run, { recursive: true });
+  writeFileSync(join(run, 'run.json'), JSON.stringify(planOf()));
+  writeFileSync(join(run, 'progress.json'), JSON.stringify(progressOf({ state: 'running' })));
+});
+afterAll(() => rmSync(folder, { recursive: true }));
+
+interface Outcome {
+  status: number;
+  out: string;
+  err: string;
+}
+
+/** The program without a terminal, in this process; what it must not need here fails when it is called. */
+async function cli(args: string[], env: Record<string, string> = {}): Promise<Outcome> {
+  const [out, err] = [new PassThrough(), new PassThrough()];
+  const notHere = (): never => {
+    throw new Error('is not needed here');
+  };
+  const deps = (): Deps => ({
+    config: readConfig(env, folder),
+    env,
+    cwd: folder,
+    terminal: { out, err, interactive: false, colors: false, columns: () => 100 },
+    logger: createLogger({ level: 'error', destination: err, pretty: false }),
+    now: Date.now,
+    self: [],
+    calledAs: 'image-analysis',
+    samples: folder,
+    openStore: openFolderStore,
+    listRuns: listFolderRuns,
+    loadPrompts,
+    estimateRun: notHere,
+    askPicture: notHere,
+    runWorker: notHere,
+    startSimulator: notHere,
+    findTemporal: notHere,
+  });
+  const status = await runProgram(args, deps, { stdout: out, stderr: err });
+  return { status, out: String(out.read() ?? ''), err: String(err.read() ?? '') };
+}
+
+describe('wrong usage ends with status 2 and says what to do', () => {
+  const key = { OPENAI_API_KEY: 'sk-test' };
+  test.each<[string, string[], Record<string, string>, RegExp]>([
+    ['an unknown command', ['analyse'], {}, /no command "analyse"; there are run, resume/],
+    ['an unknown flag', ['run', 'pictures', '--fast'], key, /unknown option '--fast'/],
+    ['no source', ['run'], key, /missing required argument 'source'/],
+    ['a source that is not there', ['run', 'nowhere'], key, /no such folder.*gs:\/\//],
+    ['a source that is a file', ['run', 'file.jpg'], key, /is a file.*--include/],
+    ['no key', ['run', 'pictures'], {}, /OPENAI_API_KEY is not set.*OPENAI_API_KEY=sk-/],
+    ['a wrong setting', ['list'], { TOKENS_PER_MINUTE: '-1' }, /TOKENS_PER_MINUTE is "-1".*for example/],
+    ['limits of nothing', ['run', 'pictures', '--rpm', '0'], key, /--rpm is "0".*for example --rpm/],
+    ['limits elsewhere', ['run', 'pictures', '--tpm', '9', '--address', 'h:1'], key, /--tpm.*h:1/],
+    [
+      'a wrong address',
+      ['run', 'pictures', '--address', 'http://h:1'],
+      key,
+      /--address is .* localhost:7233/,
+    ],
+    ['a wrong detail', ['run', 'pictures', '--detail', 'fine'], key, /--detail is "fine".*low, high, auto/],
+    ['a wrong batch size', ['run', 'pictures', '--batch-size', '99'], key, /batchSize: .*1 to 16/],
+    ['a broken prompts file', ['run', 'pictures', '--prompts', 'broken.yaml'], key, /broken\.yaml, line 3/],
+    ['a worker without a server', ['worker'], {}, /TEMPORAL_ADDRESS.*--address localhost:7233/],
+    ['a picture that is not there', ['ask', 'none.jpg'], key, /no such file/],
+    ['a run that is not there', ['status', 'nope'], {}, /no run "nope".*list/],
+    ['a wrong fault', ['simulator', '--fault', 'reset'], {}, /--fault is "reset".*kind=share/],
+  ])('%s', async (_what, args, env, says) => {
+    const { status, out, err } = await cli(args, env);
+    expect(err.replaceAll('\n', ' ')).toMatch(says);
+    expect({ status, out }).toEqual({ status: 2, out: '' });
+  });
+});
+
+describe('what needs no server', () => {
+  test('help ends with status 0, also with wrong settings', async () => {
+    const { status, out } = await cli(['--help'], { TOKENS_PER_MINUTE: 'x' });
+    expect(status).toBe(0);
+    for (const name of [
+      'run',
+      'resume',
+      'ask',
+      'worker',
+      'status',
+      'list',
+      'results',
+      'ui',
+      'stop',
+      'simulator',
+    ]) {
+      expect(out).toMatch(new RegExp(`^ +${name} `, 'm'));
+    }
+    expect(out).not.toContain('engine ');
+  });
+
+  test('status and list tell of a run that nobody is at', async () => {
+    const [status, list, json] = await Promise.all([
+      cli(['status']),
+      cli(['list']),
+      cli(['list', '--json', '--results', 'results']),
+    ]);
+    expect(status.out).toContain('Run 20261124_100000 was interrupted; no worker is at it now.');
+    expect(status.out).toContain('Go on with: image-analysis resume 20261124_100000');
+    expect(list.out).toMatch(/20261124_100000 +interrupted +0 of 4/);
+    expect(JSON.parse(json.out)).toMatchObject({ run: '20261124_100000', state: 'interrupted' });
+  });
+
+  test('a server that does not answer is named, with status 1', { timeout: 15_000 }, async () => {
+    const { status, err } = await cli(['run', 'pictures', '--address', '127.0.0.1:1']);
+    expect(status).toBe(1);
+    expect(err).toContain('no Temporal server answers at 127.0.0.1:1');
+  });
+
+  test('stop without an engine says so', async () => {
+    const { status, out } = await cli(['stop']);
+    expect(status).toBe(0);
+    expect(out).toContain('No engine runs on');
+  });
+});
+
+describe("a failed run's reason", () => {
+  const failed = (cause: Error): WorkflowFailedError =>
+    new WorkflowFailedError('failed', cause, 'NON_RETRYABLE_FAILURE');
+  const activity = (cause: Error): ActivityFailure =>
+    new ActivityFailure('Activity task failed', 'planRun', '1', 'NON_RETRYABLE_FAILURE', 'worker', cause);
+  const application = (type: string): ApplicationFailure =>
+    ApplicationFailure.create({
+      type,
+      message: 'source: gs://none does not exist',
+      cause: new Error('inner'),
+    });
+
+  test.each([
+    ['InvalidInput', 2],
+    ['InvalidSettings', 2],
+    ['Blocked', 1],
+  ])('is that of the %s below, with status %d', (type, exitStatus) => {
+    expect(describeFailure(failed(activity(application(type))))).toEqual({
+      message: 'source: gs://none does not exist',
+      exitStatus,
+    });
+  });
+
+  test('is that of a person who ended it', () => {
+    expect(describeFailure(failed(new TerminatedFailure('terminated')))).toEqual({
+      message: 'somebody terminated the run',
+      exitStatus: 1,
+    });
+    expect(describeFailure(failed(new CancelledFailure('cancelled'))).message).toBe(
+      'somebody cancelled the run',
+    );
+  });
+
+  test('holds no secret', () => {
+    const leak = ApplicationFailure.create({ type: 'X', message: 'at https://h/x?X-Goog-Signature=abcdef' });
+    expect(describeFailure(failed(leak)).message).not.toContain('abcdef');
+  });
+});
