@@ -25,6 +25,9 @@ export const ANSWER_SCHEMA = {
   },
 } as const satisfies { name: string; schema: Record<string, unknown> };
 
+/** Characters of the schema, which the server counts as text of each call. */
+export const SCHEMA_CHARS = JSON.stringify(ANSWER_SCHEMA.schema).length;
+
 /** No street camera sees more; a greater number is a slip of the model. */
 const MAX_COUNT = 1_000_000;
 

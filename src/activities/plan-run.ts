@@ -12,7 +12,7 @@ import type {
   Route,
   RunInput,
 } from '../shared/types.ts';
-import { ANSWER_SCHEMA } from './answer.ts';
+import { SCHEMA_CHARS } from './answer.ts';
 import { classify, toFailure } from './failure.ts';
 import { inspectPicture, MAX_PICTURE_BYTES } from './picture.ts';
 import { type ImageSource, type Model, ModelError, type OpenSource } from './ports.ts';
@@ -95,10 +95,7 @@ async function makePlan(
   await checkModel(deps.model, model);
   const route = await routeFor(deps.route, source);
   const pictureTokens = imageTokens(model, detail, picture.width, picture.height);
-  const textChars =
-    instructions.length +
-    Math.max(...prompts.map((p) => p.text.length)) +
-    JSON.stringify(ANSWER_SCHEMA).length;
+  const textChars = instructions.length + Math.max(...prompts.map((p) => p.text.length)) + SCHEMA_CHARS;
   const tokensPerCall = admissionTokens({
     textChars,
     imageTokens: pictureTokens,

@@ -16,6 +16,7 @@ export const noCounts = (): Counts => ({
   cachedTokens: 0,
   outputTokens: 0,
   charged: 0,
+  discardedTokens: 0,
 });
 
 /** The sum of two counts; neither is changed. */
@@ -34,10 +35,12 @@ export function countPrompt(prompt: string, outcome: PromptResult): Counts {
   const tries = outcome.ok ? outcome.result.tries : outcome.failure.tries;
   counts.tries = tries.length;
   counts.rateLimited = tries.filter((t) => t.outcome === 'RateLimited').length;
+  counts.discardedTokens = tries.reduce((sum, t) => sum + (t.billed ?? 0), 0);
   if (!outcome.ok) {
     counts.failed = 1;
     counts.failures = { [outcome.failure.kind]: 1 };
     counts.charged = tries.reduce((sum, t) => sum + t.charged, 0);
+    if (tries.some((t) => t.route === 'url') && tries.some((t) => t.route === 'base64')) counts.fallbacks = 1;
     return counts;
   }
   const { result } = outcome;

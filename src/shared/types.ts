@@ -326,6 +326,8 @@ export interface Counts {
   outputTokens: number;
   /** Tokens counted against the limit. */
   charged: number;
+  /** Tokens billed for answers that do not count (cut off, of the wrong shape, given without the picture). */
+  discardedTokens: number;
 }
 
 /** Input of the child workflow `analyzeBatch`. */

@@ -10,7 +10,7 @@ import {
   type WorkerOptions,
 } from '@temporalio/worker';
 import type { WorkflowBundle } from '@temporalio/worker';
-import type { Allowance } from '../activities/ask-model.ts';
+import type { Allowance } from '../activities/question.ts';
 import { createModelActivities, createRunActivities } from '../activities/index.ts';
 import { createTextTokens } from '../activities/text-tokens.ts';
 import { createUrlHealth } from '../activities/url-health.ts';
@@ -162,6 +162,7 @@ function allowanceOf(limiter: RateLimiter, slots: LimitedSlots): Allowance {
   return {
     claim: slots.claim,
     acquire: limiter.acquire,
+    closed: limiter.closed,
     closeFor: limiter.closeFor,
     slowDown: limiter.slowDown,
     observe: ({ rate }) => {

@@ -1,6 +1,6 @@
 import path from 'node:path';
 import { admissionTokens, imageTokens, knowsImageTokens, textTokens } from '../shared/image-tokens.ts';
-import { ANSWER_SCHEMA, judgeReply } from '../activities/answer.ts';
+import { ANSWER_SCHEMA, judgeReply, SCHEMA_CHARS } from '../activities/answer.ts';
 import { classify } from '../activities/failure.ts';
 import { dataUrl, inspectPicture } from '../activities/picture.ts';
 import { type ImageSource, ModelError, type ModelRequest } from '../activities/ports.ts';
@@ -63,7 +63,7 @@ export async function* askPicture(
       maxOutputTokens: config.maxOutputTokens,
       cacheKey: image.identity.slice(-64),
     };
-    const textChars = set.instructions.length + prompt.text.length + JSON.stringify(ANSWER_SCHEMA).length;
+    const textChars = set.instructions.length + prompt.text.length + SCHEMA_CHARS;
     const charged = admissionTokens({
       textChars,
       imageTokens: pictureTokens,
@@ -196,7 +196,7 @@ export async function estimateRun(config: Config, input: RunInput): Promise<Esti
     imageTokens(model, detail, width, height),
   );
   const chars = prompts.reduce(
-    (sum, prompt) => sum + instructions.length + prompt.text.length + JSON.stringify(ANSWER_SCHEMA).length,
+    (sum, prompt) => sum + instructions.length + prompt.text.length + SCHEMA_CHARS,
     0,
   );
   const calls = images * prompts.length;

@@ -104,6 +104,13 @@ export function createRunBook(plan: PlanSummary, carried?: CarriedState): RunBoo
   const images = (): number => pages.reduce((sum, n) => sum + n, 0);
   const active = (): number => activeMs + (activeSince === null ? 0 : Date.now() - activeSince);
 
+  /** Questions of running batches that no report has counted yet. */
+  const questionsUnderWay = (): number =>
+    [...running].reduce((sum, [batch, child]) => {
+      const images = placeOf(batch, pages, plan.batchSize)?.images ?? 0;
+      return sum + images * plan.prompts.length - child.counts.answered - child.counts.failed;
+    }, 0);
+
   const stopClock = (): void => {
     activeMs = active();
     activeSince = null;
@@ -244,6 +251,7 @@ export function createRunBook(plan: PlanSummary, carried?: CarriedState): RunBoo
         remainingMs: timeRemaining({
           callsDone,
           callsLeft: questions - callsDone,
+          callsUnderWay: questionsUnderWay(),
           tokensDone: sum.charged,
           tokensPerCall: plan.tokensPerCall,
           limits: plan.limits,

@@ -18,7 +18,7 @@ export function runDetails(plan: PlanSummary, progress: Progress): string {
       `| Batches | ${progress.batchesDone} of ${progress.batches} |`,
       `| Tokens counted | ${counts.charged.toLocaleString('en')} |`,
       `| 429s, fallbacks to base64 | ${counts.rateLimited}, ${counts.fallbacks} |`,
-      `| Results | ${plan.results} |`,
+      `| Results | ${plan.results.replaceAll('|', '\\|')} |`,
     ].join('\n'),
     progress.prompts.map(({ id, name }) => `- ${name}: ${counts.matches[id] ?? 0} matched`).join('\n'),
   ];

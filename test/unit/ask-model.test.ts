@@ -1,0 +1,163 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { ApplicationFailure } from '@temporalio/common';
+import { MockActivityEnvironment } from '@temporalio/testing';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { createAskModel } from '../../src/activities/ask-model.ts';
+import { createListImages } from '../../src/activities/list-images.ts';
+import { createPlanRun } from '../../src/activities/plan-run.ts';
+import type { AskMemory, Share } from '../../src/activities/question.ts';
+import { createTextTokens } from '../../src/activities/text-tokens.ts';
+import { createUrlHealth } from '../../src/activities/url-health.ts';
+import { readConfig } from '../../src/config.ts';
+import type { AskFailure, AskResult, Try } from '../../src/shared/types.ts';
+import { type Simulator, startSimulator } from '../../src/simulator/server.ts';
+import { createParts } from '../../src/worker/parts.ts';
+import { loadPrompts } from '../../src/worker/prompts-file.ts';
+
+/** One question by the real activity, against the simulator, with an allowance that writes down what it is told. */
+describe('askModel', () => {
+  let simulator: Simulator;
+  let folder: string;
+  let told: string[];
+  let place: { results: string; plan: string };
+  let ask: ReturnType<typeof createAskModel>;
+
+  const share = (name: string): Share => ({
+    settle: (tokens) => told.push(`${name} settles ${tokens > 0 ? 'tokens' : tokens}`),
+    cancel: () => told.push(`${name} is cancelled`),
+  });
+
+  beforeEach(async () => {
+    simulator = await startSimulator({
+      latency: { medianMs: 5 },
+      limits: { requestsPerMinute: 10_000, tokensPerMinute: 10_000_000 },
+    });
+    folder = await mkdtemp(join(tmpdir(), 'ask-model-'));
+    told = [];
+    const config = readConfig(
+      { OPENAI_API_KEY: 'sk-x', OPENAI_BASE_URL: simulator.url, SIMULATED: 'true' },
+      folder,
+    );
+    const parts = createParts(config);
+    const environment = new MockActivityEnvironment();
+    const plan = await createPlanRun({
+      ...parts,
+      account: config.account,
+      taskQueue: 'test',
+      loadPrompts: () => loadPrompts(config.promptsFile),
+      limits: () => config.limits,
+      defaults: { model: config.model, detail: config.detail, results: config.results },
+      api: config.api,
+      route: config.route,
+      maxOutputTokens: config.maxOutputTokens,
+      searchAttributes: () => Promise.resolve([]),
+    })({
+      input: { source: resolve('samples'), include: ['MARKET*.jpg'] },
+      workflowId: 'w',
+      startedAt: '2026-11-24T00:00:00.000Z',
+      run: '20261124_000000',
+    });
+    place = { results: plan.results, plan: plan.plan };
+    const list = createListImages(parts);
+    await environment.run(list, { ...place, page: 0, cursor: null, max: 10, found: 0 });
+    ask = createAskModel({
+      ...parts,
+      allowance: {
+        claim: () => share('claimed'),
+        acquire: () => Promise.resolve(share('acquired')),
+        closed: () => false,
+        closeFor: (ms) => told.push(`closed for ${ms > 0 ? 'a while' : ms}`),
+        slowDown: () => told.push('slows down'),
+        observe: () => {},
+        left: () => ({ requestsLeft: 1, tokensLeft: 1, waiting: 0 }),
+      },
+      urlHealth: createUrlHealth(() => 0),
+      textTokens: createTextTokens(),
+      now: Date.now,
+      random: () => 0.5,
+    });
+  });
+
+  afterEach(async () => {
+    await simulator.close();
+    await rm(folder, { recursive: true, force: true });
+  });
+
+  /** Runs an attempt; what it left in its heartbeats is the last element of `beats`. */
+  async function attempt(
+    memory?: AskMemory,
+  ): Promise<{ outcome: AskResult | ApplicationFailure; beats: AskMemory[] }> {
+    const environment = new MockActivityEnvironment(memory === undefined ? {} : { heartbeatDetails: memory });
+    const beats: AskMemory[] = [];
+    environment.on('heartbeat', (details: AskMemory) => beats.push(structuredClone(details)));
+    try {
+      const input = { ...place, page: 0, image: 0, prompt: 'crowd-detection' };
+      return { outcome: (await environment.run(ask, input)) as AskResult, beats };
+    } catch (err) {
+      if (err instanceof ApplicationFailure) return { outcome: err, beats };
+      throw err;
+    }
+  }
+
+  test('answers with the share that came with its task', async () => {
+    const { outcome } = await attempt();
+    expect(outcome).toMatchObject({ route: 'base64', tries: [{ outcome: 'ok', status: 200 }] });
+    expect(told).toEqual(['claimed settles tokens', 'claimed settles tokens']);
+  });
+
+  test('leaves its tries to the next attempt, which counts on', async () => {
+    simulator.setFaults([{ kind: 'server-error', count: 1 }]);
+    const first = await attempt();
+    expect(first.outcome).toMatchObject({
+      type: 'ProviderError',
+      nonRetryable: false,
+      nextRetryDelay: 1_000,
+    });
+    const left = first.beats.at(-1);
+    expect(left?.tries).toMatchObject([{ outcome: 'ProviderError', status: 500, waitMs: 1_000 }]);
+    const second = await attempt(left);
+    expect(second.outcome).toMatchObject({ tries: [{ outcome: 'ProviderError' }, { outcome: 'ok' }] });
+  });
+
+  test('records the fifth try, however many attempts were lost with their workers', async () => {
+    simulator.setFaults([{ kind: 'rate-limit', share: 1 }]);
+    let memory: AskMemory | undefined;
+    const types: (string | undefined | null)[] = [];
+    for (let n = 0; n < 5; n += 1) {
+      const { outcome, beats } = await attempt(memory);
+      if (!(outcome instanceof ApplicationFailure)) throw new Error('answered');
+      types.push(`${outcome.type} ${outcome.nonRetryable ? 'for good' : 'for now'}`);
+      memory = beats.at(-1);
+      if (n === 4) {
+        const [failure] = outcome.details as [AskFailure];
+        expect(failure.tries.map((t: Try) => t.status)).toEqual([429, 429, 429, 429, 429]);
+      }
+    }
+    expect(types).toEqual([...Array<string>(4).fill('RateLimited for now'), 'RateLimited for good']);
+    expect(simulator.ledger).toHaveLength(5);
+    expect(told.filter((line) => line === 'closed for a while')).toHaveLength(5);
+  });
+
+  test('waits for the limiter before a second call in the same attempt', async () => {
+    simulator.setFaults([{ kind: 'truncated', count: 1 }]);
+    const { outcome } = await attempt();
+    expect(outcome).toMatchObject({ tries: [{ outcome: 'OutputTruncated' }, { outcome: 'ok' }] });
+    expect(told).toEqual([
+      'claimed settles tokens',
+      'claimed settles tokens',
+      'acquired settles tokens',
+      'acquired settles tokens',
+    ]);
+  });
+
+  test('blocks the run, and gives its share back, when the run’s own files are gone', async () => {
+    await rm(place.results, { recursive: true });
+    const { outcome } = await attempt();
+    expect(outcome).toMatchObject({ type: 'Blocked', nonRetryable: true });
+    expect((outcome as ApplicationFailure).message).toMatch(/000000\.json is gone/);
+    expect(told).toEqual(['claimed is cancelled']);
+    expect(simulator.ledger).toHaveLength(0);
+  });
+});
