@@ -7,7 +7,7 @@ import type { Display } from './display.ts';
 import { onInterrupt } from './interrupt.ts';
 import { countsNow, type Snapshot } from './live-view.ts';
 import { createShow, createSilence, createWarning } from './notices.ts';
-import { createObserver, type Observer } from './observe.ts';
+import { createObserver, workersPoll, type Observer } from './observe.ts';
 import type { Summary } from './render/summary.ts';
 import { describeFailure, isWorkflowFailure } from './workflow-failure.ts';
 
@@ -64,7 +64,7 @@ export async function follow(
       await silence(seen);
       await warn(seen);
       if (seen?.progress.state === 'blocked' && run.onBlock === 'exit') {
-        return leaveBlocked(deps, display, run, seen);
+        return await leaveBlocked(deps, display, run, observer, seen);
       }
       await Promise.race([ended, sleep(LOOK_MS), interrupted]);
     }
@@ -89,7 +89,13 @@ async function pause(
 ): Promise<number | null> {
   display.say('Pausing: calls in flight end and are recorded first. Ctrl-C again ends this command at once.');
   await tellRun(server.client, run.workflowId, 'pause').catch(() => undefined);
-  const quiet = await Promise.race([callsHaveEnded(observer, PAUSE_MS), ended.then(() => null)]);
+  const worked =
+    server.engine !== null || (await workersPoll(server.client, server.namespace, server.taskQueue));
+  const quiet = await Promise.race([
+    // Where nobody works, nothing is in flight that could be waited for.
+    worked === false ? false : callsHaveEnded(observer, PAUSE_MS),
+    ended.then(() => null),
+  ]);
   if (quiet === null) return null;
   if (quiet) await recordIsCurrent(observer, deps.openStore(run.results), RECORD_MS);
   const seen = await observer.look();
@@ -107,8 +113,18 @@ async function pause(
   return EXIT.interrupted;
 }
 
-function leaveBlocked(deps: Deps, display: Display, run: FollowedRun, seen: Snapshot): number {
-  const { block } = seen.progress;
+async function leaveBlocked(
+  deps: Deps,
+  display: Display,
+  run: FollowedRun,
+  observer: Observer,
+  blocked: Snapshot,
+): Promise<number> {
+  if (await callsHaveEnded(observer, PAUSE_MS)) {
+    await recordIsCurrent(observer, deps.openStore(run.results), RECORD_MS);
+  }
+  const seen = (await observer.look()) ?? blocked;
+  const { block } = blocked.progress;
   display.end({
     exitStatus: EXIT.blocked,
     error: null,
