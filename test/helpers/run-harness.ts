@@ -1,4 +1,5 @@
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { readdirSync, readFileSync } from 'node:fs';
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Client, Connection, type WorkflowHandle } from '@temporalio/client';
@@ -17,6 +18,8 @@ export interface Harness {
   client: Client;
   /** A folder of its own, below which results go. */
   folder: string;
+  /** A folder of pictures `camera-000.jpg` …; samples, unless `make` gives others. */
+  pictures(n: number, make?: (n: number) => Buffer): Promise<string>;
   start(input: RunInput): Promise<WorkflowHandle<() => Promise<RunResult>>>;
   progress(handle: WorkflowHandle): Promise<Progress>;
   results(run: string): Promise<ResultsFile>;
@@ -62,6 +65,14 @@ export async function createHarness(
     config,
     client,
     folder,
+    async pictures(n, make = sample) {
+      const pictures = join(folder, 'pictures');
+      await mkdir(pictures, { recursive: true });
+      for (let i = 0; i < n; i += 1) {
+        await writeFile(join(pictures, `camera-${String(i).padStart(3, '0')}.jpg`), make(i));
+      }
+      return pictures;
+    },
     start: (input) =>
       client.workflow.start<(input: RunInput) => Promise<RunResult>>('analyzeImages', {
         workflowId: `image-analysis-${config.taskQueue}-${Math.random().toString(36).slice(2)}`,
@@ -90,3 +101,7 @@ export async function createHarness(
   await harness.startWorker();
   return harness;
 }
+
+const JPEGS = readdirSync('samples').filter((name) => name.endsWith('.jpg'));
+
+const sample = (n: number): Buffer => readFileSync(join('samples', JPEGS[n % JPEGS.length] ?? ''));

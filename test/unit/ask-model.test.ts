@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { ApplicationFailure } from '@temporalio/common';
 import { MockActivityEnvironment } from '@temporalio/testing';
+import { DefaultLogger } from '@temporalio/worker';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { createAskModel } from '../../src/activities/ask-model.ts';
 import { createListImages } from '../../src/activities/list-images.ts';
@@ -89,12 +90,13 @@ describe('askModel', () => {
   async function attempt(
     memory?: AskMemory,
   ): Promise<{ outcome: AskResult | ApplicationFailure; beats: AskMemory[] }> {
-    const environment = new MockActivityEnvironment(memory === undefined ? {} : { heartbeatDetails: memory });
+    const info = memory === undefined ? {} : { heartbeatDetails: memory };
+    const environment = new MockActivityEnvironment(info, { logger: new DefaultLogger('ERROR', () => {}) });
     const beats: AskMemory[] = [];
     environment.on('heartbeat', (details: AskMemory) => beats.push(structuredClone(details)));
     try {
       const input = { ...place, page: 0, image: 0, prompt: 'crowd-detection' };
-      return { outcome: (await environment.run(ask, input)) as AskResult, beats };
+      return { outcome: await environment.run<[typeof input], AskResult, typeof ask>(ask, input), beats };
     } catch (err) {
       if (err instanceof ApplicationFailure) return { outcome: err, beats };
       throw err;

@@ -1,4 +1,4 @@
-import { copyFile, mkdir, readdir, writeFile } from 'node:fs/promises';
+import { writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { afterEach, describe, expect, inject, test } from 'vitest';
 import type { ResultEntry, ResultsFile } from '../../src/shared/results.ts';
@@ -10,18 +10,6 @@ const SAMPLES = resolve('samples');
 
 let harness: Harness;
 afterEach(() => harness.close());
-
-/** A folder with the first `n` samples under short names. */
-async function pictures(n: number): Promise<string> {
-  const folder = join(harness.folder, 'pictures');
-  await mkdir(folder, { recursive: true });
-  const names = (await readdir(SAMPLES)).filter((name) => name.endsWith('.jpg')).sort();
-  for (let i = 0; i < n; i += 1) {
-    const name = names[i % names.length] ?? '';
-    await copyFile(join(SAMPLES, name), join(folder, `camera-${String(i).padStart(3, '0')}.jpg`));
-  }
-  return folder;
-}
 
 const entries = (results: ResultsFile): ResultEntry[] =>
   results.images.flatMap((image) => Object.values(image.answers));
@@ -58,7 +46,7 @@ describe('a run', () => {
   test('keeps its promises in history: prompts in order, small inputs, no secret, state for people', async () => {
     harness = await createHarness(inject('temporal'));
     const handle = await harness.start({
-      source: await pictures(4),
+      source: await harness.pictures(4),
       results: join(harness.folder, 'results'),
     });
     await handle.result();
@@ -68,7 +56,7 @@ describe('a run', () => {
     for (const ask of asks) expect(Buffer.byteLength(ask.input)).toBeLessThanOrEqual(512);
     const inOrder = asks
       .filter((ask) => ask.input.includes('"image":0'))
-      .map((ask) => JSON.parse(ask.input).prompt as string);
+      .map((ask) => (JSON.parse(ask.input) as { prompt: string }).prompt);
     expect(inOrder).toEqual([
       'crowd-detection',
       'no-parking-violation',
@@ -93,7 +81,7 @@ describe('a run', () => {
     harness = await createHarness(inject('temporal'), {
       simulator: { faults: [{ kind: 'server-error', count: 1 }] },
     });
-    const folder = await pictures(1);
+    const folder = await harness.pictures(1);
     const once = await harness.start({ source: folder });
     const result = await once.result();
     expect(result.state).toBe('complete');
@@ -107,7 +95,7 @@ describe('a run', () => {
     harness = await createHarness(inject('temporal'), {
       simulator: { faults: [{ kind: 'rate-limit', count: 2 }] },
     });
-    const handle = await harness.start({ source: await pictures(2) });
+    const handle = await harness.start({ source: await harness.pictures(2) });
     const result = await handle.result();
     expect(result.state).toBe('complete');
     expect(result.counts.rateLimited).toBe(2);
@@ -124,7 +112,7 @@ describe('a run', () => {
       'refusal',
     ] as const;
     harness = await createHarness(inject('temporal'));
-    const folder = await pictures(1);
+    const folder = await harness.pictures(1);
     for (const kind of kinds) {
       harness.simulator.setFaults([{ kind, count: 2 }]);
       const result = await (await harness.start({ source: folder })).result();
@@ -138,7 +126,7 @@ describe('a run', () => {
 
   test('records pictures that are none, once for all their questions, without a call', async () => {
     harness = await createHarness(inject('temporal'));
-    const folder = await pictures(1);
+    const folder = await harness.pictures(1);
     await writeFile(join(folder, 'empty.jpg'), '');
     await writeFile(join(folder, 'page.jpg'), '<!doctype html><title>404</title>');
     await writeFile(join(folder, 'film.gif'), 'GIF89a');
@@ -153,7 +141,7 @@ describe('a run', () => {
 
   test('pauses: nothing new is asked, what was open is recorded; resumes and ends', async () => {
     harness = await createHarness(inject('temporal'), { simulator: { latency: { medianMs: 300 } } });
-    const handle = await harness.start({ source: await pictures(8), concurrency: 4 });
+    const handle = await harness.start({ source: await harness.pictures(8), concurrency: 4 });
     await until(async () => harness.simulator.ledger.length >= 6);
     await handle.executeUpdate('pause');
     await until(async () => harness.simulator.ledger.every((entry) => entry.delivered !== null));
@@ -172,7 +160,7 @@ describe('a run', () => {
 
   test('blocks on exhausted quota: stops asking, says why, and goes on when told that it is mended', async () => {
     harness = await createHarness(inject('temporal'), { simulator: { latency: { medianMs: 50 } } });
-    const handle = await harness.start({ source: await pictures(8), concurrency: 4 });
+    const handle = await harness.start({ source: await harness.pictures(8), concurrency: 4 });
     await until(async () => harness.simulator.ledger.length >= 8);
     harness.simulator.setFaults([{ kind: 'insufficient-quota', share: 1 }]);
     const blocked = await until(async () => {

@@ -1,0 +1,88 @@
+import { readdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { WorkflowFailedError } from '@temporalio/client';
+import { afterEach, expect, inject, test } from 'vitest';
+import type { Segment } from '../../src/shared/types.ts';
+import { distinctPicture } from '../helpers/cli.ts';
+import { failureOf } from '../helpers/history.ts';
+import { createHarness, type Harness } from '../helpers/run-harness.ts';
+import { until } from '../helpers/until.ts';
+
+let harness: Harness;
+afterEach(() => harness.close());
+
+const ONE_PROMPT = {
+  instructions: 'Look at the picture.',
+  prompts: [
+    {
+      id: 'pothole-detection',
+      name: 'Pothole Detection',
+      text: 'Are there potholes in the road? Count the potholes.',
+    },
+  ],
+};
+
+test('a cancelled run lets open calls end, keeps what was answered and says that it was cancelled', async () => {
+  harness = await createHarness(inject('temporal'), { simulator: { latency: { medianMs: 300 } } });
+  const handle = await harness.start({ source: await harness.pictures(8), concurrency: 4 });
+  await until(async () => harness.simulator.ledger.length >= 6);
+  await handle.cancel();
+  await expect(handle.result()).rejects.toThrow(WorkflowFailedError);
+  expect((await handle.describe()).status.name).toBe('CANCELLED');
+  const asked = harness.simulator.ledger.length;
+  expect(asked).toBeLessThan(48);
+  expect(harness.simulator.ledger.every((entry) => entry.delivered === true)).toBe(true);
+  const [run = ''] = await readdir(harness.config.results);
+  const results = await harness.results(run);
+  expect(results.state).toBe('cancelled');
+  const answers = results.images.flatMap((image) => Object.values(image.answers));
+  expect(answers).toHaveLength(asked);
+});
+
+test('a batch that somebody terminates leaves its pictures without answers, and the run ends and says so', async () => {
+  harness = await createHarness(inject('temporal'), { simulator: { latency: { medianMs: 300 } } });
+  const handle = await harness.start({ source: await harness.pictures(8), concurrency: 4 });
+  await until(async () => harness.simulator.ledger.length >= 6);
+  await harness.client.workflow.getHandle(`${handle.workflowId}-batch-1`).terminate('by hand');
+  const result = await handle.result();
+  expect(result.state).toBe('incomplete');
+  expect(result.counts.failures).toEqual({ Lost: expect.any(Number) as number });
+  expect(result.counts.answered + result.counts.failed).toBe(48);
+});
+
+test('a key that is refused fails the run at the plan and blocks it later', async () => {
+  harness = await createHarness(inject('temporal'), { simulator: { latency: { medianMs: 100 } } });
+  const source = await harness.pictures(4);
+  harness.simulator.setKeys(['sk-another']);
+  expect(await failureOf(await harness.start({ source }))).toMatch(/API key/i);
+  expect(harness.simulator.ledger).toHaveLength(0);
+
+  harness.simulator.setKeys(null);
+  const handle = await harness.start({ source });
+  await until(async () => harness.simulator.ledger.length >= 6);
+  harness.simulator.setKeys(['sk-another']);
+  await until(async () => (await harness.progress(handle)).state === 'blocked');
+  harness.simulator.setKeys(null);
+  await handle.signal('resume');
+  expect((await handle.result()).counts).toMatchObject({ answered: 24, failed: 0 });
+});
+
+test('a long run continues as new with a drained window, and each page is summed up in a segment', async () => {
+  harness = await createHarness(inject('temporal'), { simulator: { latency: { medianMs: 1 } } });
+  const pictures = 450;
+  const source = await harness.pictures(pictures, distinctPicture);
+  const handle = await harness.start({ source, prompts: ONE_PROMPT, batchSize: 1, concurrency: 8 });
+  const first = (await handle.describe()).runId;
+  const result = await handle.result();
+  expect((await handle.describe()).runId).not.toBe(first);
+  expect(result).toMatchObject({ state: 'complete', images: pictures });
+  expect(result.counts).toMatchObject({ images: pictures, answered: pictures, tries: pictures });
+  expect(harness.simulator.ledger).toHaveLength(pictures);
+  const results = await harness.results(result.run);
+  expect(new Set(results.images.map((image) => image.identity)).size).toBe(pictures);
+  const segment = JSON.parse(
+    await readFile(join(harness.config.results, result.run, 'index', '000000.json'), 'utf8'),
+  ) as Segment;
+  expect(segment.images).toHaveLength(pictures);
+  expect(segment.counts).toEqual(result.counts);
+}, 120_000);
