@@ -106,7 +106,7 @@ export function liveView(seen: Snapshot, now: number): LiveView {
     failures: distinct(failures).slice(-SHOWN_FAILURES),
     block: progress.block,
     elapsedMs: Math.max(0, now - Date.parse(progress.startedAt)),
-    remainingMs: remaining(progress, answered + counts.failed, now),
+    remainingMs: remaining(progress, answered + counts.failed, seen.underWay, now),
   };
 }
 
@@ -116,14 +116,19 @@ export const countsNow = (seen: Snapshot, now: number): Counts => ({
   answered: liveView(seen, now).answered,
 });
 
-/** The run's own estimate is as old as its last event; the calls of the pictures under way are known here. */
-function remaining(progress: Progress, callsDone: number, now: number): number | null {
+/**
+ * The run's own estimate is as old as its last event; the calls of the pictures under way are known here. Calls in hand
+ * count as done: their tokens are spent, and the limits, not the last calls' seconds, decide how long a run takes.
+ */
+function remaining(progress: Progress, outcomes: number, underWay: number, now: number): number | null {
   if (progress.state !== 'running') return progress.remainingMs;
+  const calls = progress.images * progress.promptsPerImage;
+  const callsDone = Math.min(calls, outcomes + underWay);
   const counted = progress.counts.answered + progress.counts.failed;
   const mean = counted > 0 ? progress.counts.charged / counted : progress.tokensPerCall;
   return timeRemaining({
     callsDone,
-    callsLeft: progress.images * progress.promptsPerImage - callsDone,
+    callsLeft: calls - callsDone,
     tokensDone: callsDone * mean,
     tokensPerCall: progress.tokensPerCall,
     limits: progress.limits,

@@ -30,14 +30,18 @@ export async function askCommand(deps: Deps, picture: string, flags: AskFlags): 
         ? deps.config.detail
         : oneOf('--detail', flags.detail, ['low', 'high', 'auto']),
   };
-  const prompts =
-    flags.prompts === undefined ? undefined : await deps.loadPrompts(resolve(deps.cwd, flags.prompts));
+  const file = flags.prompts === undefined ? config.promptsFile : resolve(deps.cwd, flags.prompts);
+  const prompts = await deps.loadPrompts(file);
+  const ids = prompts.prompts.map(({ id }) => id);
+  if (flags.prompt !== undefined && !ids.includes(flags.prompt)) {
+    throw new UsageError(`--prompt is ${JSON.stringify(flags.prompt)}: the questions are ${ids.join(', ')}.`);
+  }
   const print = (line: string): void => void deps.terminal.out.write(`${line}\n`);
   if (config.account.simulated && flags.json !== true) print('SIMULATED: no model looks at the picture.');
   let failed = 0;
   for await (const event of deps.askPicture(config, deps.logger, uri, {
     ...(flags.prompt === undefined ? {} : { promptId: flags.prompt }),
-    ...(prompts === undefined ? {} : { prompts }),
+    prompts,
   })) {
     show(event, flags, print, deps.terminal.columns());
     if (event.type === 'failure') failed += 1;

@@ -12,6 +12,7 @@ export async function listCommand(deps: Deps, flags: { json?: boolean; results?:
   const print = (line: string): void => void deps.terminal.out.write(`${line}\n`);
   const rows: {
     run: string;
+    createdAt: string;
     state: string;
     simulated: boolean;
     pictures: string;
@@ -26,6 +27,7 @@ export async function listCommand(deps: Deps, flags: { json?: boolean; results?:
     const questions = summary.images * summary.prompts.length;
     rows.push({
       run: name,
+      createdAt: recorded.plan.createdAt,
       state: honestState(summary.state, summary.counts, questions),
       simulated: summary.simulated,
       pictures: of(summary.counts.images, summary.images === 0 && summary.listing ? null : summary.images),
@@ -33,6 +35,7 @@ export async function listCommand(deps: Deps, flags: { json?: boolean; results?:
       source: recorded.plan.source,
     });
   }
+  rows.sort((a, b) => b.createdAt.localeCompare(a.createdAt));
   if (flags.json === true) {
     for (const row of rows) print(JSON.stringify(row));
     return EXIT.ok;
