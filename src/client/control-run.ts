@@ -1,5 +1,6 @@
 import type { Client } from '@temporalio/client';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { noCounts } from '../shared/counts.ts';
 import { files } from '../shared/names.ts';
 import type { ResultStore } from '../shared/result-store.ts';
 import type { Progress } from '../shared/types.ts';
@@ -42,12 +43,12 @@ export async function recordIsCurrent(
     // The batches' reports are on their way to the run when their last calls have ended.
     await sleep(1500);
     const [seen, text] = await Promise.all([observer.look(), store.read(files.progress).catch(() => null)]);
-    if (seen?.fresh !== true || text === null) continue;
-    const recorded = (JSON.parse(text) as Progress).counts;
+    if (seen?.fresh !== true) continue;
     const known = Math.max(
       seen.progress.counts.answered,
       seen.batches.reduce((sum, { counts }) => sum + counts.answered, 0),
     );
+    const recorded = text === null ? noCounts() : (JSON.parse(text) as Progress).counts;
     if (recorded.answered >= known && recorded.failed >= seen.progress.counts.failed) return;
   } while (Date.now() < end);
 }

@@ -123,6 +123,7 @@ export const countsNow = (seen: Snapshot, now: number): Counts => ({
 function remaining(progress: Progress, outcomes: number, underWay: number, now: number): number | null {
   if (progress.state !== 'running') return progress.remainingMs;
   const calls = progress.images * progress.promptsPerImage;
+  if (calls === 0) return null;
   const callsDone = Math.min(calls, outcomes + underWay);
   const counted = progress.counts.answered + progress.counts.failed;
   const mean = counted > 0 ? progress.counts.charged / counted : progress.tokensPerCall;

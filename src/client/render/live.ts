@@ -83,6 +83,6 @@ export function plainLine(view: LiveView): string {
 function remaining(view: LiveView): string {
   if (view.state === 'paused' || view.state === 'blocked') return 'waits';
   if (view.remainingMs === null) return 'time remaining unknown';
-  if (view.remainingMs === 0) return 'last calls';
+  if (view.remainingMs === 0 && !view.listing) return 'last calls';
   return view.listing ? `over ${inWords(view.remainingMs)} left` : `${inWords(view.remainingMs)} left`;
 }
