@@ -8,8 +8,8 @@ export interface ShardReader {
   read(results: string, batch: number): Promise<Shard | null>;
 }
 
-/** Shards of some 1,000 pictures; one is about 8 KB. */
-const SHARDS_KEPT = 300;
+/** All shards of a run whose results are written in full each time: 1,000 pictures, some 2 KB each. */
+const SHARDS_KEPT = 1_000;
 
 export function createShardReader(runFiles: RunFiles): ShardReader {
   const cache = new Map<string, Promise<Shard>>();

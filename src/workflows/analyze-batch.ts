@@ -1,4 +1,5 @@
 import {
+  CancellationScope,
   condition,
   getExternalWorkflowHandle,
   isCancellation,
@@ -153,7 +154,12 @@ export async function analyzeBatch(input: BatchInput): Promise<BatchResult> {
     if (input.reportImages) await report();
   }
 
-  await sideBySide(listed, input.sideBySide, analyzeImage);
+  try {
+    await sideBySide(listed, input.sideBySide, analyzeImage);
+  } catch (err) {
+    await CancellationScope.nonCancellable(report);
+    throw err;
+  }
 
   const endedAt = new Date();
   const save = (): Promise<void> =>

@@ -42,9 +42,6 @@ const SAVE_GAP_AFTER_ERROR_MS = 5_000;
 /** Beyond so many pictures `results.json` is written only when it has grown by a third; shards carry the cadence. */
 const SMALL_RUN = 1000;
 
-/** Events after which the run continues as new, so that the Web UI opens any of its histories at once. */
-const HISTORY_BUDGET = 4000;
-
 /** A blocked run tries one call after 30 seconds, then after twice the time, up to 10 minutes. */
 const FIRST_PROBE_MS = 30_000;
 const LAST_PROBE_MS = 600_000;
@@ -61,6 +58,7 @@ const LAST_PROBE_MS = 600_000;
 export async function analyzeImages(input: RunInput, carried?: CarriedState): Promise<RunResult> {
   const plan = carried?.plan ?? (await planTheRun(input));
   const book = createRunBook(plan, carried);
+  const runScope = CancellationScope.current();
   const children = new Map<number, ChildWorkflowHandle<typeof analyzeBatch>>();
   const place = { results: plan.results, plan: plan.plan };
   /** The batch whose call was blocked last: the one to probe with. `null`: a call of this workflow itself. */
@@ -76,7 +74,8 @@ export async function analyzeImages(input: RunInput, carried?: CarriedState): Pr
       goOn();
     },
   });
-  const historyIsFull = (): boolean => workflowInfo().historyLength > HISTORY_BUDGET;
+  // The server's word, at some 4,000 events: so that the Web UI opens any of a run's histories at once.
+  const historyIsFull = (): boolean => workflowInfo().continueAsNewSuggested;
   const nextPlace = (): BatchPlace | undefined => placeOf(book.nextBatch, book.pages(), plan.batchSize);
 
   setHandler(progressQuery, () => book.progress());
@@ -191,9 +190,10 @@ export async function analyzeImages(input: RunInput, carried?: CarriedState): Pr
       const page = book.end(await result);
       if (page !== null) await gate.through(() => saveSegment({ ...place, ...page }), { urgent: true });
     } catch (err) {
-      // Somebody ended the child by hand: its pictures stay without answers, which the run's result says.
-      if (!isCancellation(err))
-        log.warn('a batch ended without its results', { batch: batch + 1, error: String(err) });
+      // Of a run that is cancelled the batch's workflow is asked for what it has. Otherwise somebody ended the child by
+      // hand: its pictures stay without answers, which the run's result says.
+      if (runScope.consideredCancelled) return;
+      log.warn('a batch ended without its results', { batch: batch + 1, error: String(err) });
       book.lose(batch);
     } finally {
       children.delete(batch);
@@ -268,14 +268,13 @@ export async function analyzeImages(input: RunInput, carried?: CarriedState): Pr
   }
 
   showDetails();
-  const background = Promise.all([keepSaved(), probe()]);
-  try {
-    await Promise.all([list(), launch()]);
+  const work = Promise.all([list(), launch()]).finally(() => {
     over = true;
-    await background;
+  });
+  try {
+    await Promise.all([work, keepSaved(), probe()]);
     await condition(allHandlersFinished);
   } catch (err) {
-    over = true;
     if (isCancellation(err)) await CancellationScope.nonCancellable(finishCancelled);
     throw err;
   }

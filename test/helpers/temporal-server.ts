@@ -31,7 +31,9 @@ const START_MS = 30_000;
  * A real Temporal server of its own on free ports, set up as the embedded engine sets its own up: one partition a
  * queue, fairness, our search attributes. `dbFile` continues a database, which `close` then leaves alone.
  */
-export async function startTemporal(options: { dbFile?: string } = {}): Promise<TemporalServer> {
+export async function startTemporal(
+  options: { dbFile?: string; dynamicConfig?: string[] } = {},
+): Promise<TemporalServer> {
   const { temporalCliPath, cacheDir } = readConfig(process.env, process.cwd());
   const { path } = await findTemporal({ cliPath: temporalCliPath, cacheDir, log: console.log });
   const folder = await mkdtemp(join(tmpdir(), 'temporal-'));
@@ -47,6 +49,7 @@ export async function startTemporal(options: { dbFile?: string } = {}): Promise<
         'matching.numTaskqueueReadPartitions=1',
         'matching.numTaskqueueWritePartitions=1',
         'matching.enableFairness=true',
+        ...(options.dynamicConfig ?? []),
       ].flatMap((value) => ['--dynamic-config-value', value]),
       ...attributes.flatMap((attribute) => ['--search-attribute', attribute]),
     ],

@@ -6,6 +6,7 @@ import type { Segment } from '../../src/shared/types.ts';
 import { distinctPicture } from '../helpers/cli.ts';
 import { failureOf } from '../helpers/history.ts';
 import { createHarness, type Harness } from '../helpers/run-harness.ts';
+import { startTemporal } from '../helpers/temporal-server.ts';
 import { until } from '../helpers/until.ts';
 
 let harness: Harness;
@@ -68,21 +69,27 @@ test('a key that is refused fails the run at the plan and blocks it later', asyn
 });
 
 test('a long run continues as new with a drained window, and each page is summed up in a segment', async () => {
-  harness = await createHarness(inject('temporal'), { simulator: { latency: { medianMs: 1 } } });
-  const pictures = 450;
-  const source = await harness.pictures(pictures, distinctPicture);
-  const handle = await harness.start({ source, prompts: ONE_PROMPT, batchSize: 1, concurrency: 8 });
-  const first = (await handle.describe()).runId;
-  const result = await handle.result();
-  expect((await handle.describe()).runId).not.toBe(first);
-  expect(result).toMatchObject({ state: 'complete', images: pictures });
-  expect(result.counts).toMatchObject({ images: pictures, answered: pictures, tries: pictures });
-  expect(harness.simulator.ledger).toHaveLength(pictures);
-  const results = await harness.results(result.run);
-  expect(new Set(results.images.map((image) => image.identity)).size).toBe(pictures);
-  const segment = JSON.parse(
-    await readFile(join(harness.config.results, result.run, 'index', '000000.json'), 'utf8'),
-  ) as Segment;
-  expect(segment.images).toHaveLength(pictures);
-  expect(segment.counts).toEqual(result.counts);
+  // The server suggests it at 4,096 events; here sooner, so that 40 pictures are a long run.
+  const server = await startTemporal({ dynamicConfig: ['limit.historyCount.suggestContinueAsNew=150'] });
+  try {
+    harness = await createHarness(server, { simulator: { latency: { medianMs: 1 } } });
+    const pictures = 40;
+    const source = await harness.pictures(pictures, distinctPicture);
+    const handle = await harness.start({ source, prompts: ONE_PROMPT, batchSize: 2, concurrency: 4 });
+    const first = (await handle.describe()).runId;
+    const result = await handle.result();
+    expect((await handle.describe()).runId).not.toBe(first);
+    expect(result).toMatchObject({ state: 'complete', images: pictures });
+    expect(result.counts).toMatchObject({ images: pictures, answered: pictures, tries: pictures });
+    expect(harness.simulator.ledger).toHaveLength(pictures);
+    const results = await harness.results(result.run);
+    expect(new Set(results.images.map((image) => image.identity)).size).toBe(pictures);
+    const file = join(harness.config.results, result.run, 'index', '000000.json');
+    const segment = JSON.parse(await readFile(file, 'utf8')) as Segment;
+    expect(segment.images).toHaveLength(pictures);
+    expect(segment.counts).toEqual(result.counts);
+    await harness.stopWorker();
+  } finally {
+    await server.close();
+  }
 }, 120_000);
