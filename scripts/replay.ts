@@ -1,0 +1,33 @@
+// `npx tsx scripts/replay.ts history.json`: runs the workflow code of src/ on a recorded history, with no server and no
+// activity. Fails where the code does something else than the history says.
+import { readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { argv } from 'node:process';
+import { fileURLToPath } from 'node:url';
+import proto from '@temporalio/proto';
+import type { temporal } from '@temporalio/proto';
+import { DefaultLogger, Runtime, Worker } from '@temporalio/worker';
+
+type History = temporal.api.history.v1.IHistory;
+
+/**
+ * Reads a history as `temporal workflow show --output json` and the Web UI write it. The SDK's own reader refuses it
+ * where npm installs several copies of protobufjs: the message types must come from the copy that reads.
+ */
+function readHistory(text: string): History {
+  const ofProto = createRequire(createRequire(import.meta.url).resolve('@temporalio/proto'));
+  const { fromJson } = ofProto('protobufjs/ext/protojson') as {
+    fromJson(type: unknown, json: unknown, options: { ignoreUnknownFields: boolean }): History;
+  };
+  return fromJson(proto.temporal.api.history.v1.History, JSON.parse(text), { ignoreUnknownFields: true });
+}
+
+const [file] = argv.slice(2);
+if (file === undefined) throw new Error('name a history: npx tsx scripts/replay.ts history.json');
+
+Runtime.install({ logger: new DefaultLogger('WARN') });
+await Worker.runReplayHistory(
+  { workflowsPath: fileURLToPath(new URL('../src/workflows/index.ts', import.meta.url)) },
+  readHistory(readFileSync(file, 'utf8')),
+);
+console.log(`${file}: the code does what the history says`);
