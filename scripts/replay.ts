@@ -4,22 +4,22 @@ import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { argv } from 'node:process';
 import { fileURLToPath } from 'node:url';
-import proto from '@temporalio/proto';
-import type { temporal } from '@temporalio/proto';
 import { DefaultLogger, Runtime, Worker } from '@temporalio/worker';
-
-type History = temporal.api.history.v1.IHistory;
 
 /**
  * Reads a history as `temporal workflow show --output json` and the Web UI write it. The SDK's own reader refuses it
  * where npm installs several copies of protobufjs: the message types must come from the copy that reads.
  */
-function readHistory(text: string): History {
-  const ofProto = createRequire(createRequire(import.meta.url).resolve('@temporalio/proto'));
-  const { fromJson } = ofProto('protobufjs/ext/protojson') as {
-    fromJson(type: unknown, json: unknown, options: { ignoreUnknownFields: boolean }): History;
+function readHistory(text: string): unknown {
+  const ofWorker = createRequire(createRequire(import.meta.url).resolve('@temporalio/worker'));
+  const ofProto = createRequire(ofWorker.resolve('@temporalio/proto'));
+  const { temporal } = ofWorker('@temporalio/proto') as {
+    temporal: { api: { history: { v1: { History: unknown } } } };
   };
-  return fromJson(proto.temporal.api.history.v1.History, JSON.parse(text), { ignoreUnknownFields: true });
+  const { fromJson } = ofProto('protobufjs/ext/protojson') as {
+    fromJson(type: unknown, json: unknown, options: { ignoreUnknownFields: boolean }): unknown;
+  };
+  return fromJson(temporal.api.history.v1.History, JSON.parse(text), { ignoreUnknownFields: true });
 }
 
 const [file] = argv.slice(2);

@@ -70,7 +70,8 @@ describe('commands that the documents name', () => {
   const lines = DOCUMENTS.flatMap((document) => codeOf(read(document)).map((code) => ({ document, code })));
 
   const own = lines.flatMap(({ document, code }) => {
-    const [, rest] = /(?:npm start --|^(?:\w+=\S+ )*image-analysis|node dist\/cli\.js) ([^]+)$/.exec(code) ?? [];
+    const [, rest] =
+      /(?:npm start --|^(?:\w+=\S+ )*image-analysis|node dist\/cli\.js) ([^]+)$/.exec(code) ?? [];
     return rest === undefined ? [] : [{ document, code, words: rest.split(/\s+/) }];
   });
 
