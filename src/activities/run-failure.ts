@@ -4,7 +4,7 @@ import { StoreError } from '../shared/result-store.ts';
 import { SourceError } from './ports.ts';
 
 /** A failure of type `Blocked`: the whole run waits for a person. */
-export function blocked(reason: string, remedy: string): ApplicationFailure {
+function blocked(reason: string, remedy: string): ApplicationFailure {
   const details = [{ reason: redact(reason), remedy, until: null }];
   return ApplicationFailure.create({
     message: `${redact(reason)} ${remedy}`,
