@@ -1,33 +1,8 @@
 import type { Config } from '../config.ts';
 import type { Logger } from '../logger.ts';
 import type { ListRuns, OpenStore } from '../shared/result-store.ts';
-import type { AskFailure, AskResult, Detail, Limits, PromptSet, Route, RunInput } from '../shared/types.ts';
-
-/** What a run would ask, for `--dry-run`. Nothing was sent to the model. */
-export interface Estimate {
-  source: string;
-  images: number;
-  skipped: number;
-  prompts: number;
-  /** Calls in all: images × prompts. */
-  calls: number;
-  model: string;
-  detail: Detail;
-  route: Route;
-  /** Tokens of all calls together, by kind. */
-  tokens: { image: number; text: number; output: number; total: number };
-  limits: Limits;
-  /** Shortest possible time under the limits, in milliseconds. */
-  shortestMs: number;
-  bound: 'requests' | 'tokens';
-}
-
-/** What `ask` shows, in the order in which it happens. */
-export type AskEvent =
-  /** `body`: the request without its picture and without a signed URL. */
-  | { type: 'request'; prompt: string; route: Route; body: unknown }
-  | { type: 'answer'; prompt: string; raw: string; result: AskResult }
-  | { type: 'failure'; prompt: string; failure: AskFailure };
+import type { AskEvent, Estimate } from '../shared/single.ts';
+import type { PromptSet, RunInput } from '../shared/types.ts';
 
 /** A running simulator. */
 export interface RunningSimulator {

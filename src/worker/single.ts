@@ -5,26 +5,10 @@ import { classify } from '../activities/failure.ts';
 import { dataUrl, inspectPicture } from '../activities/picture.ts';
 import { type ImageSource, ModelError, type ModelRequest } from '../activities/ports.ts';
 import type { Config } from '../config.ts';
-import type {
-  AskFailure,
-  AskResult,
-  Detail,
-  ImageRef,
-  Limits,
-  Prompt,
-  PromptSet,
-  Route,
-  RunInput,
-} from '../shared/types.ts';
+import type { AskEvent, Estimate } from '../shared/single.ts';
+import type { AskFailure, AskResult, ImageRef, Prompt, PromptSet, Route, RunInput } from '../shared/types.ts';
 import { createParts } from './parts.ts';
 import { loadPrompts } from './prompts-file.ts';
-
-/** What `ask` shows, in the order in which it happens. */
-export type AskEvent =
-  /** `body`: the request without its picture and without a signed URL. */
-  | { type: 'request'; prompt: string; route: Route; body: unknown }
-  | { type: 'answer'; prompt: string; raw: string; result: AskResult }
-  | { type: 'failure'; prompt: string; failure: AskFailure };
 
 /**
  * Asks one picture (a file's absolute path, or `gs://bucket/object`) one question or all, without a run, a limiter or
@@ -154,25 +138,6 @@ async function locate(
     cursor = page.next;
   } while (cursor !== null);
   throw new Error(`${uri} is not there; give the path of a picture, or gs://bucket/object`);
-}
-
-/** What a run would ask, for `--dry-run`. */
-export interface Estimate {
-  source: string;
-  images: number;
-  skipped: number;
-  prompts: number;
-  /** Calls in all: images × prompts. */
-  calls: number;
-  model: string;
-  detail: Detail;
-  route: Route;
-  /** Tokens of all calls together, by kind. */
-  tokens: { image: number; text: number; output: number; total: number };
-  limits: Limits;
-  /** Shortest possible time under the limits, in milliseconds. */
-  shortestMs: number;
-  bound: 'requests' | 'tokens';
 }
 
 /** Pictures that are looked at for their size, spread over the listing's first page. */

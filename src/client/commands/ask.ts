@@ -1,7 +1,8 @@
 import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { oneOf, type Config } from '../../config.ts';
-import { EXIT, UsageError, type AskEvent, type Deps } from '../deps.ts';
+import type { AskEvent } from '../../shared/single.ts';
+import { EXIT, UsageError, type Deps } from '../deps.ts';
 import { askLines } from '../render/ask.ts';
 import { requireKey } from './run.ts';
 

@@ -1,5 +1,5 @@
-import type { AskEvent } from '../deps.ts';
 import { redact } from '../../shared/redact.ts';
+import type { AskEvent } from '../../shared/single.ts';
 import { count, cut, duration } from './format.ts';
 
 /** One step of `ask`, for a person who writes prompts. */

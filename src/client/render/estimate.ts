@@ -1,4 +1,4 @@
-import type { Estimate } from '../deps.ts';
+import type { Estimate } from '../../shared/single.ts';
 import { count, duration } from './format.ts';
 import { table } from './table.ts';
 
