@@ -404,7 +404,10 @@ export interface Progress {
   promptsPerImage: number;
   prompts: { id: string; name: string }[];
   tokensPerCall: number;
+  /** Of the batches that have ended, and of the running ones as far as they have reported. */
   counts: Counts;
+  /** Of the batches that have ended alone: with what the running ones say themselves, the exact counts of the moment. */
+  ended: Counts;
   /** Child workflows that run now. */
   running: { batch: number; workflowId: string }[];
   block: Block | null;

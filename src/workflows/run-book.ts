@@ -244,6 +244,7 @@ export function createRunBook(plan: PlanSummary, carried?: CarriedState): RunBoo
         prompts: plan.prompts,
         tokensPerCall: plan.tokensPerCall,
         counts: sum,
+        ended: done,
         running: [...running].map(([batch, child]) => ({ batch, workflowId: child.workflowId })),
         block,
         recentFailures: failures.slice(-5),

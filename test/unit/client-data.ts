@@ -24,6 +24,7 @@ export const progressOf = (change: Partial<Progress> = {}): Progress => ({
   ],
   tokensPerCall: 1400,
   counts: noCounts(),
+  ended: noCounts(),
   running: [],
   block: null,
   recentFailures: [],
