@@ -10,6 +10,8 @@ import { loadPrompts } from './worker/prompts-file.ts';
 
 /** Puts the program together: the only place that sees both the commands and what they command. */
 function createDeps(env: NodeJS.ProcessEnv): Deps {
+  // Google's library takes an empty text for an emulator's address, and asks the host `storage`.
+  if (env['STORAGE_EMULATOR_HOST'] === '') delete env['STORAGE_EMULATOR_HOST'];
   const config = readConfig(env, process.cwd());
   const gcs = createGcs({ apiEndpoint: config.gcsEndpoint });
   return {

@@ -1,3 +1,4 @@
+import { costOf } from './cost.ts';
 import type { ResultEntry, ResultImage, ResultsFile, Spread } from '../shared/results.ts';
 import type {
   ImagePage,
@@ -54,8 +55,7 @@ export function composeHead(parts: {
       ...progress.counts,
       found: progress.images,
       skipped: progress.skipped,
-      // No price table is kept: prices change often and sources disagree.
-      cost: 'unknown',
+      cost: costOf(plan, progress.counts),
     },
     performance: parts.performance,
     skipped: parts.skipped,

@@ -76,7 +76,7 @@ export interface ResultsFile {
     /** Pictures found. */
     found: number;
     skipped: number;
-    /** US dollars, or `unknown`. */
+    /** US dollars at list prices; 0 when simulated; `unknown` for a model or server without a known price. */
     cost: number | 'unknown';
   };
   performance: {

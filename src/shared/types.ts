@@ -411,6 +411,8 @@ export interface Progress {
   /** Child workflows that run now. */
   running: { batch: number; workflowId: string }[];
   block: Block | null;
+  /** For a person, from the plan: that URLs cannot be signed, say. */
+  warnings: string[];
   recentFailures: FailureLine[];
   /** Time in which calls could be made (neither paused nor blocked), in milliseconds. */
   activeMs: number;

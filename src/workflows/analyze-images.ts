@@ -1,5 +1,6 @@
 import {
   allHandlersFinished,
+  ApplicationFailure,
   CancellationScope,
   type ChildWorkflowHandle,
   condition,
@@ -63,6 +64,8 @@ export async function analyzeImages(input: RunInput, carried?: CarriedState): Pr
   const place = { results: plan.results, plan: plan.plan };
   /** The batch whose call was blocked last: the one to probe with. `null`: a call of this workflow itself. */
   let blockedBatch: number | null = null;
+  /** Batches that have reported since the run stopped asking. */
+  const heardFrom = new Set<number>();
   let errorUnsaved = false;
   let over = false;
 
@@ -89,6 +92,7 @@ export async function analyzeImages(input: RunInput, carried?: CarriedState): Pr
   });
   setHandler(batchClearedSignal, () => void (book.block !== null && goOn()));
   setHandler(batchReportSignal, (report) => {
+    heardFrom.add(report.batch);
     book.report(report);
     errorUnsaved ||= report.failures.length > 0;
     showDetails();
@@ -111,6 +115,7 @@ export async function analyzeImages(input: RunInput, carried?: CarriedState): Pr
   function block(why: Block, batch: number | null): void {
     log.error(`blocked: ${why.reason}`, { run: plan.run, remedy: why.remedy });
     blockedBatch = batch;
+    heardFrom.clear();
     gate.close();
     book.setBlocked(why);
     tellChildren(pauseSignal);
@@ -259,6 +264,28 @@ export async function analyzeImages(input: RunInput, carried?: CarriedState): Pr
     }
   }
 
+  /** What a person must mend before the first answer fails the run at once; only after it the run waits. */
+  async function failBeforeFirstAnswer(): Promise<void> {
+    for (;;) {
+      await condition(() => over || book.block !== null);
+      await condition(
+        () => over || book.block === null || [...children.keys()].every((batch) => heardFrom.has(batch)),
+      );
+      if (over) return;
+      const why = book.block;
+      if (why !== null && book.answered() === 0) {
+        book.setState('failed');
+        await save(true);
+        throw ApplicationFailure.create({
+          message: `${why.reason} ${why.remedy}`,
+          type: 'Blocked',
+          nonRetryable: true,
+        });
+      }
+      await condition(() => over || book.block === null);
+    }
+  }
+
   async function finishCancelled(): Promise<void> {
     book.setState('cancelled');
     await condition(() => children.size === 0, '60 seconds');
@@ -272,7 +299,7 @@ export async function analyzeImages(input: RunInput, carried?: CarriedState): Pr
     over = true;
   });
   try {
-    await Promise.all([work, keepSaved(), probe()]);
+    await Promise.all([work, keepSaved(), probe(), failBeforeFirstAnswer()]);
     await condition(allHandlersFinished);
   } catch (err) {
     if (isCancellation(err)) await CancellationScope.nonCancellable(finishCancelled);

@@ -47,6 +47,7 @@ export interface RunBook {
   readonly nextBatch: number;
   pages(): number[];
   images(): number;
+  answered(): number;
   batches(): number;
   addPage(page: PageSummary): void;
   begin(batch: number, workflowId: string): void;
@@ -155,6 +156,7 @@ export function createRunBook(plan: PlanSummary, carried?: CarriedState): RunBoo
     },
     pages: () => pages,
     images,
+    answered: () => counts().answered,
     batches: () => batchesIn(pages, plan.batchSize),
     addPage(page) {
       left[pages.length] = batchesIn([page.images], plan.batchSize);
@@ -247,6 +249,7 @@ export function createRunBook(plan: PlanSummary, carried?: CarriedState): RunBoo
         ended: done,
         running: [...running].map(([batch, child]) => ({ batch, workflowId: child.workflowId })),
         block,
+        warnings: plan.warnings,
         recentFailures: failures.slice(-5),
         activeMs: active(),
         remainingMs: timeRemaining({

@@ -8,6 +8,7 @@ export function runDetails(plan: PlanSummary, progress: Progress): string {
   const lines = [
     plan.simulated ? '**SIMULATED** - no model looked at these pictures.' : '',
     headline(progress),
+    ...plan.warnings,
     block ? `**Blocked: ${block.reason}** What to do: ${block.remedy}` : '',
     block?.nextProbeAt ? `One call is tried at ${block.nextProbeAt}; \`resume\` tries at once.` : '',
     [

@@ -1,5 +1,6 @@
 import {
   ApplicationFailure,
+  log,
   setCurrentDetails,
   upsertMemo,
   upsertSearchAttributes,
@@ -32,6 +33,7 @@ export async function planTheRun(input: RunInput): Promise<PlanSummary> {
     startedAt: startTime.toISOString(),
     run: runNameOf(startTime),
   });
+  for (const warning of plan.warnings) log.warn(warning, { run: plan.run });
   upsertMemo({ run: plan.run, source: plan.source, results: plan.results, simulated: plan.simulated });
   publishState(plan, 'running');
   return plan;

@@ -146,3 +146,15 @@ describe('a bucket whose URLs time out for half of the pictures', () => {
     expect(output).toMatch(/results saved: 40\/40 pictures/);
   });
 });
+
+test('an empty STORAGE_EMULATOR_HOST, as a compose file gives it, is none', async () => {
+  const place = createPlace({ STORAGE_EMULATOR_HOST: '' });
+  try {
+    const { code, out, err } = await place.run(['run', 'gs://no-such-bucket-of-ours/pictures/', '--dry-run']);
+    expect(code).not.toBe(0);
+    expect(out + err).toContain('gs://no-such-bucket-of-ours/pictures/');
+    expect(out + err).not.toContain('https://storage/');
+  } finally {
+    await place.close();
+  }
+});

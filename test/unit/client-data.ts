@@ -27,6 +27,7 @@ export const progressOf = (change: Partial<Progress> = {}): Progress => ({
   ended: noCounts(),
   running: [],
   block: null,
+  warnings: [],
   recentFailures: [],
   activeMs: 30_000,
   remainingMs: 60_000,

@@ -76,7 +76,7 @@ const image = (more: Partial<ImageResult> = {}): ImageResult => ({
 });
 
 describe('the head', () => {
-  test('holds settings and totals, no question text, and says that the cost is unknown', () => {
+  test('holds settings and totals, no question text, and what it cost', () => {
     const head = composeHead({ plan, progress, performance, skipped: [] });
     expect(head).toMatchObject({
       schemaVersion: 1,
@@ -87,7 +87,7 @@ describe('the head', () => {
         limits,
         account: 'default at api.openai.com',
       },
-      totals: { found: 339, skipped: 2, images: 10, answered: 60, cost: 'unknown' },
+      totals: { found: 339, skipped: 2, images: 10, answered: 60, cost: 0 },
     });
     expect(head).not.toHaveProperty('label');
     expect(JSON.stringify(head)).not.toContain('How many?');

@@ -68,6 +68,17 @@ test('a key that is refused fails the run at the plan and blocks it later', asyn
   expect((await handle.result()).counts).toMatchObject({ answered: 24, failed: 0 });
 });
 
+test('exhausted quota, which only a call can show, fails the run when it has no answer yet', async () => {
+  harness = await createHarness(inject('temporal'), {
+    simulator: { latency: { medianMs: 100 }, faults: [{ kind: 'insufficient-quota', share: 1 }] },
+  });
+  const handle = await harness.start({ source: await harness.pictures(8), concurrency: 8 });
+  expect(await failureOf(handle)).toMatch(/quota.*billing page/);
+  expect(harness.simulator.ledger.length).toBeLessThanOrEqual(8);
+  const [run = ''] = await readdir(harness.config.results);
+  expect((await harness.results(run)).state).toBe('failed');
+});
+
 test('a long run continues as new with a drained window, and each page is summed up in a segment', async () => {
   // The server suggests it at 4,096 events; here sooner, so that 40 pictures are a long run.
   const server = await startTemporal({ dynamicConfig: ['limit.historyCount.suggestContinueAsNew=150'] });
