@@ -26,6 +26,12 @@ test('creates a file once, and its folders with it', async () => {
   expect(await readdir(`${store.place}/shards`)).toEqual(['000001.json']);
 });
 
+test.runIf(process.platform === 'linux')('gives up where the system makes no folder', async () => {
+  await expect(openStore('/proc/nowhere/run').create('run.json', '{}')).rejects.toThrow(
+    /\/proc\/nowhere\/run cannot be written: it does not exist \(ENOENT\); make the folder, or name another/,
+  );
+});
+
 test('of many that create the same file at once, one does', async () => {
   const store = openStore(root);
   const texts = Array.from({ length: 20 }, (_, i) => `writer ${i} `.repeat(1000));

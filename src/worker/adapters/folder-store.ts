@@ -105,7 +105,7 @@ async function withTemporary<T>(
   place: (temporary: string) => Promise<T>,
 ): Promise<T> {
   const folder = path.dirname(file);
-  await mkdir(folder, { recursive: true });
+  await makeFolder(folder);
   const temporary = path.join(folder, `.${path.basename(file)}.${randomUUID()}.tmp`);
   try {
     const handle = await open(temporary, 'wx');
@@ -122,6 +122,28 @@ async function withTemporary<T>(
     await rm(temporary, { force: true });
   }
 }
+
+/**
+ * Makes a folder and those above it. Not by `mkdir` with `recursive`, which never ends where the system makes no
+ * folder and says ENOENT for it, as Linux does below `/proc` (seen in Node 20).
+ */
+async function makeFolder(folder: string, above = true): Promise<void> {
+  try {
+    await mkdir(folder);
+  } catch (error) {
+    const parent = path.dirname(folder);
+    if (above && systemCode(error) === 'ENOENT' && parent !== folder) {
+      await makeFolder(parent);
+      await makeFolder(folder, false);
+    } else if (!(await isFolder(folder))) throw error;
+  }
+}
+
+const isFolder = (folder: string): Promise<boolean> =>
+  stat(folder).then(
+    (found) => found.isDirectory(),
+    () => false,
+  );
 
 /** Makes the new name itself survive a power cut. Some systems cannot open a folder; there it is left to them. */
 async function syncFolder(folder: string): Promise<void> {
@@ -157,7 +179,7 @@ const KINDS: Record<string, [StoreErrorKind, string]> = {
   EISDIR: ['invalid', 'a folder stands where a file is needed; name another place with --results'],
   ENAMETOOLONG: ['invalid', 'name a shorter place with --results'],
   ELOOP: ['invalid', 'name a place without looping links with --results'],
-  ENOENT: ['missing', 'it was removed meanwhile; make it again'],
+  ENOENT: ['missing', 'make the folder, or name another place with --results'],
 };
 
 /** The error of a results folder, with what a person can do about it. Leaves errors that are not the system's alone. */
