@@ -54,8 +54,8 @@ export interface RunBook {
   report(report: BatchReport): void;
   /** Takes a batch's final counts; the page that it completes, if it does. */
   end(result: BatchResult): { page: number; firstBatch: number; batches: number } | null;
-  /** A batch ended without a result: its questions count as failed. */
-  lose(batch: number): void;
+  /** A batch ended without a result: its questions count as failed. The page that it completes, if it does. */
+  lose(batch: number): ReturnType<RunBook['end']>;
   setPaused(): void;
   setBlocked(block: Block): void;
   setNextProbe(at: Date): void;
@@ -185,7 +185,7 @@ export function createRunBook(plan: PlanSummary, carried?: CarriedState): RunBoo
       const reported = running.get(batch)?.counts ?? noCounts();
       const questions = (placeOf(batch, pages, plan.batchSize)?.images ?? 0) * plan.prompts.length;
       const lost = questions - reported.answered - reported.failed;
-      ended(batch, addCounts(reported, { ...noCounts(), failed: lost, failures: { Lost: lost } }));
+      return ended(batch, addCounts(reported, { ...noCounts(), failed: lost, failures: { Lost: lost } }));
     },
     setPaused() {
       paused = true;

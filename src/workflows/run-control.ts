@@ -1,0 +1,160 @@
+import {
+  ApplicationFailure,
+  type ChildWorkflowHandle,
+  condition,
+  log,
+  setCurrentDetails,
+  setHandler,
+} from '@temporalio/workflow';
+import type { Block, PlanSummary } from '../shared/types.ts';
+import type { analyzeBatch } from './analyze-batch.ts';
+import { createGate, type Gate } from './gate.ts';
+import {
+  batchBlockedSignal,
+  batchClearedSignal,
+  batchReportSignal,
+  failuresQuery,
+  pauseSignal,
+  pauseUpdate,
+  probeSignal,
+  progressQuery,
+  resumeSignal,
+  resumeUpdate,
+} from './messages.ts';
+import type { RunBook } from './run-book.ts';
+import { runDetails } from './run-details.ts';
+import { publishState } from './run-start.ts';
+
+/** A blocked run tries one call after 30 seconds, then after twice the time, up to 10 minutes. */
+const FIRST_PROBE_MS = 30_000;
+const LAST_PROBE_MS = 600_000;
+
+/** Who may stop and start a run: a person by `pause` and `resume`, a call that says that all must wait, and a probe. */
+export interface RunControl {
+  readonly gate: Gate;
+  /** Batches that run now. */
+  readonly children: Map<number, ChildWorkflowHandle<typeof analyzeBatch>>;
+  /** Something failed since the results were saved. */
+  errorUnsaved: boolean;
+  showDetails(): void;
+  /** While the run is blocked, lets one call go now and then: the one that was blocked. Ends when `over` says so. */
+  probeWhileBlocked(over: () => boolean): Promise<void>;
+  /**
+   * What a person must mend before the first answer fails the run at once; only after it the run waits. Rejects then,
+   * when every batch has said what it has. Ends when `over` says so.
+   */
+  failBeforeFirstAnswer(over: () => boolean): Promise<void>;
+}
+
+/** Registers the run's messages and keeps what they say: the gate of all calls, and the state that people see. */
+export function createRunControl(plan: PlanSummary, book: RunBook): RunControl {
+  const children: RunControl['children'] = new Map();
+  /** The batch whose call was blocked last: the one to probe with. `null`: a call of the parent itself. */
+  let blockedBatch: number | null = null;
+  /** Batches that have reported since the run stopped asking. */
+  const heardFrom = new Set<number>();
+
+  const gate = createGate(book.paused || book.block !== null, {
+    blocked: async (why) => {
+      block(why, null);
+    },
+    cleared: async () => void goOn(),
+  });
+
+  const control: RunControl = {
+    gate,
+    children,
+    errorUnsaved: false,
+    showDetails,
+    probeWhileBlocked,
+    failBeforeFirstAnswer,
+  };
+
+  setHandler(progressQuery, () => book.progress());
+  setHandler(failuresQuery, () => book.failures());
+  setHandler(pauseUpdate, pause);
+  setHandler(pauseSignal, () => void pause());
+  setHandler(resumeUpdate, goOn);
+  setHandler(resumeSignal, () => void goOn());
+  setHandler(batchBlockedSignal, ({ batch, block: why }) => {
+    block(why, batch);
+  });
+  setHandler(batchClearedSignal, () => void (book.block !== null && goOn()));
+  setHandler(batchReportSignal, (report) => {
+    heardFrom.add(report.batch);
+    book.report(report);
+    control.errorUnsaved ||= report.failures.length > 0;
+    showDetails();
+  });
+
+  function pause(): string {
+    gate.close();
+    book.setPaused();
+    tellChildren(pauseSignal.name);
+    return `${plan.run} is paused; calls in flight end and are recorded`;
+  }
+
+  function goOn(): string {
+    gate.open();
+    book.setGoing();
+    tellChildren(resumeSignal.name);
+    return `${plan.run} goes on`;
+  }
+
+  function block(why: Block, batch: number | null): void {
+    log.error(`blocked: ${why.reason}`, { run: plan.run, remedy: why.remedy });
+    blockedBatch = batch;
+    heardFrom.clear();
+    gate.close();
+    book.setBlocked(why);
+    tellChildren(pauseSignal.name);
+  }
+
+  function tellChildren(signal: string): void {
+    // A child that has just ended needs no telling.
+    for (const child of children.values()) void child.signal(signal).catch(() => {});
+    publishState(plan, book.progress().state);
+    showDetails();
+  }
+
+  function showDetails(): void {
+    setCurrentDetails(runDetails(plan, book.progress()));
+  }
+
+  async function probeWhileBlocked(over: () => boolean): Promise<void> {
+    let wait = FIRST_PROBE_MS;
+    for (;;) {
+      await condition(() => over() || book.block !== null);
+      if (over()) return;
+      const until = book.block?.until === undefined ? 0 : Date.parse(book.block.until) - Date.now();
+      const ms = Math.max(wait, until);
+      book.setNextProbe(new Date(Date.now() + ms));
+      showDetails();
+      if (await condition(() => over() || book.block === null, ms)) {
+        wait = FIRST_PROBE_MS;
+        continue;
+      }
+      wait = Math.min(wait * 2, LAST_PROBE_MS);
+      const child = blockedBatch === null ? undefined : children.get(blockedBatch);
+      if (child) await child.signal(probeSignal).catch(() => {});
+      else gate.probe();
+    }
+  }
+
+  async function failBeforeFirstAnswer(over: () => boolean): Promise<void> {
+    const allHeard = (): boolean => [...children.keys()].every((batch) => heardFrom.has(batch));
+    for (;;) {
+      await condition(() => over() || book.block !== null);
+      await condition(() => over() || book.block === null || allHeard());
+      if (over()) return;
+      const why = book.block;
+      if (why !== null && book.answered() === 0) {
+        const message = `${why.reason} ${why.remedy}`;
+        throw ApplicationFailure.create({ message, type: 'Blocked', nonRetryable: true });
+      }
+      await condition(() => over() || book.block === null);
+    }
+  }
+
+  return control;
+}
