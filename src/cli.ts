@@ -1,4 +1,5 @@
 #!/usr/bin/env node
+import { basename, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { createLogger, type Logger } from './logger.ts';
 import { readConfig, type Config } from './config.ts';
@@ -22,7 +23,7 @@ function createDeps(env: NodeJS.ProcessEnv): Deps {
     logger: loggerOf(config),
     now: Date.now,
     self: [process.execPath, ...process.execArgv, fileURLToPath(import.meta.url)],
-    calledAs: env['npm_lifecycle_event'] === 'start' ? 'npm start --' : 'image-analysis',
+    calledAs: calledAs(env),
     samples: fileURLToPath(new URL('../samples', import.meta.url)),
     openStore: createOpenStore(gcs),
     listRuns: createListRuns(gcs),
@@ -52,6 +53,15 @@ function terminalOf(env: NodeJS.ProcessEnv): Terminal {
     colors: interactive && !env['NO_COLOR'],
     columns: () => (process.stdout.isTTY ? process.stdout.columns : 120),
   };
+}
+
+/** The words that start this program again for whoever started it now. */
+function calledAs(env: NodeJS.ProcessEnv): string {
+  if (env['npm_lifecycle_event'] === 'start') return 'npm start --';
+  const script = process.argv[1] ?? '';
+  if (basename(script) === 'image-analysis') return 'image-analysis';
+  const path = relative(process.cwd(), script);
+  return `node ${path.startsWith('..') ? script : path}`;
 }
 
 /** Readable on a terminal, JSON elsewhere. */

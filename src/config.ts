@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -308,6 +309,15 @@ function defaultOf(name: SettingName): string {
 
 function exampleOf(name: string): string {
   return SETTINGS.find((setting) => setting.name === name)?.default || '4';
+}
+
+/** `image-analysis 0.1.0`, as `package.json` says. */
+export function programVersion(): string {
+  const { name, version } = JSON.parse(readFileSync(ownFile('package.json'), 'utf8')) as {
+    name: string;
+    version: string;
+  };
+  return `${name} ${version}`;
 }
 
 /** A file of the package: beside `src/` or `dist/`. */

@@ -4,6 +4,7 @@ import { noCounts } from '../shared/counts.ts';
 import { files } from '../shared/names.ts';
 import type { ResultStore } from '../shared/result-store.ts';
 import type { Progress } from '../shared/types.ts';
+import { countsNow } from './live-view.ts';
 import type { Observer } from './observe.ts';
 
 const UPDATE_MS = 10_000;
@@ -44,11 +45,8 @@ export async function recordIsCurrent(
     await sleep(1500);
     const [seen, text] = await Promise.all([observer.look(), store.read(files.progress).catch(() => null)]);
     if (seen?.fresh !== true) continue;
-    const known = Math.max(
-      seen.progress.counts.answered,
-      seen.batches.reduce((sum, { counts }) => sum + counts.answered, 0),
-    );
+    const known = countsNow(seen);
     const recorded = text === null ? noCounts() : (JSON.parse(text) as Progress).counts;
-    if (recorded.answered >= known && recorded.failed >= seen.progress.counts.failed) return;
+    if (recorded.answered >= known.answered && recorded.failed >= known.failed) return;
   } while (Date.now() < end);
 }

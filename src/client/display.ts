@@ -1,7 +1,7 @@
 import { createLogUpdate } from 'log-update';
 import pc from 'picocolors';
-import { cut } from './render/format.ts';
-import { liveLines, plainLine } from './render/live.ts';
+import { cut, labelled, LABEL, pad, wrap } from './render/format.ts';
+import { failureText, liveLines, plainLine, planningLines } from './render/live.ts';
 import { summaryLines, type Summary } from './render/summary.ts';
 import type { Terminal } from './deps.ts';
 import type { LiveView } from './live-view.ts';
@@ -28,11 +28,21 @@ export interface EndInfo {
   error: string | null;
   /** What a person can do next, one a line. */
   hints: string[];
+  /** What it waits for, when that is why the command ends. */
+  block?: Block | null;
+}
+
+/** A run whose plan is being made: it has no figures yet. */
+export interface PlanningInfo {
+  ms: number;
+  /** What holds it up, once it has taken unusually long. */
+  waitsFor: string | null;
 }
 
 /** One face of a run under way. Nothing here computes. */
 export interface Display {
   start(info: StartInfo): void;
+  planning(info: PlanningInfo): void;
   update(view: LiveView): void;
   failure(line: FailureLine): void;
   blocked(block: Block): void;
@@ -54,41 +64,76 @@ const write = (stream: NodeJS.WritableStream, text: string): void => void stream
 /** Width of lines that no terminal limits. */
 const WIDE = 120;
 
-function startLines(info: StartInfo): string[] {
-  return [
-    `Server   ${info.server}`,
-    `Run      ${info.run}${info.simulated ? ' (SIMULATED)' : ''}`,
-    `Source   ${info.source}`,
-    `Results  ${info.results}`,
-    ...(info.webUi === null ? [] : [`Web UI   ${info.webUi}`]),
-  ].map((line) => cut(line, 2000));
-}
+/** The run's folder is not in it: there is none before the plan is made. */
+const startLines = (info: StartInfo): string[] =>
+  [
+    ['Server', info.server],
+    ['Run', `${info.run}${info.simulated ? ' (SIMULATED)' : ''}`],
+    ['Source', info.source],
+    ...(info.webUi === null ? [] : [['Web UI', info.webUi]]),
+  ].map(([label = '', text = '']) => factLine(label, text));
 
-function endLines(info: EndInfo, width: number): string[] {
+const factLine = (label: string, text: string): string => pad(label, LABEL) + cut(text, 2000);
+
+const blockLines = ({ reason, remedy }: Block, width: number): string[] =>
+  [...labelled('BLOCKED', reason, width), ...labelled('', remedy, width)].map((line) => cut(line, 4000));
+
+function endLines(info: EndInfo, width: number, block: Block | null): string[] {
   return [
     '',
     ...(info.error === null ? [] : [`Failed: ${cut(info.error, 4000)}`]),
     ...(info.summary === null ? [] : summaryLines(info.summary, width)),
+    ...(block === null ? [] : ['', ...blockLines(block, width)]),
     ...(info.hints.length === 0 ? [] : ['', ...info.hints]),
   ];
+}
+
+/** Tells the run's folder once, at the first sign that it is there. */
+function folderTeller(tell: (line: string) => void): { of(info: StartInfo): void; seen(): void } {
+  let results: string | null = null;
+  return {
+    of: (info) => void (results = info.results),
+    seen() {
+      if (results !== null) tell(factLine('Results', results));
+      results = null;
+    },
+  };
 }
 
 function liveDisplay(terminal: Terminal): Display {
   const colors = pc.createColors(terminal.colors);
   const live = createLogUpdate(terminal.out);
+  let shown: (() => string[]) | null = null;
+  const draw = (): void => {
+    if (shown !== null) live(['', ...shown()].join('\n'));
+  };
   const above = (text: string): void => {
     live.clear();
     write(terminal.out, text);
+    draw();
   };
+  const folder = folderTeller(above);
   return {
-    start: (info) => startLines(info).forEach((line) => write(terminal.out, line)),
-    update: (view) => live(liveLines(view, terminal.columns(), colors).join('\n')),
+    start(info) {
+      startLines(info).forEach((line) => write(terminal.out, line));
+      folder.of(info);
+    },
+    planning({ waitsFor, ms }) {
+      shown = () => planningLines(waitsFor, ms, terminal.columns(), colors);
+      draw();
+    },
+    update(view) {
+      folder.seen();
+      shown = () => liveLines(view, terminal.columns(), colors);
+      draw();
+    },
     failure: () => undefined,
     blocked: () => undefined,
-    say: (text) => above(colors.yellow(text)),
+    say: (text) => above(wrap(text, terminal.columns()).map(colors.yellow).join('\n')),
     end(info) {
       live.clear();
-      endLines(info, terminal.columns()).forEach((line) => write(terminal.out, line));
+      const width = terminal.columns();
+      endLines(info, width, info.block ?? null).forEach((line) => write(terminal.out, line));
       live.done();
     },
   };
@@ -96,27 +141,43 @@ function liveDisplay(terminal: Terminal): Display {
 
 function plainDisplay(terminal: Terminal, now: () => number): Display {
   let last = 0;
+  let waitedFor: string | null | undefined;
   const line = (text: string): void => write(terminal.out, text);
+  const folder = folderTeller(line);
   return {
-    start: (info) => startLines(info).forEach(line),
+    start(info) {
+      startLines(info).forEach(line);
+      folder.of(info);
+    },
+    planning({ waitsFor }) {
+      if (waitsFor !== waitedFor)
+        line(waitsFor ?? 'planning: the source, the results place and the model are looked at');
+      waitedFor = waitsFor;
+    },
     update(view) {
+      folder.seen();
       if (now() - last < PLAIN_EVERY_MS) return;
       last = now();
       line(plainLine(view));
     },
-    failure: (failure) =>
-      line(cut(`failed: ${failure.image} · ${failure.prompt}: ${failure.kind}: ${failure.message}`, 1000)),
-    blocked: (block) => line(cut(`BLOCKED: ${block.reason} ${block.remedy}`, 2000)),
+    failure: (failure) => line(cut(`failed: ${failureText(failure)}`, 1000)),
+    blocked: (block) => blockLines(block, WIDE).forEach(line),
     say: line,
-    end: (info) => endLines(info, WIDE).forEach(line),
+    // The block was told when it came.
+    end: (info) => endLines(info, WIDE, null).forEach(line),
   };
 }
 
 function jsonDisplay(terminal: Terminal): Display {
+  let waitedFor: string | null | undefined;
   const event = (name: string, body: object): void =>
     write(terminal.out, JSON.stringify({ event: name, at: new Date().toISOString(), ...body }));
   return {
     start: (info) => event('start', info),
+    planning({ waitsFor }) {
+      if (waitsFor !== waitedFor) event('planning', { waitsFor });
+      waitedFor = waitsFor;
+    },
     update: ({ failures: _shownApart, block: _too, ...view }) => event('progress', view),
     failure: (line) => event('failure', line),
     blocked: (block) => event('blocked', block),

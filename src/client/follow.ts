@@ -6,7 +6,7 @@ import { EXIT, type Deps } from './deps.ts';
 import type { Display } from './display.ts';
 import { onInterrupt } from './interrupt.ts';
 import { countsNow, type Snapshot } from './live-view.ts';
-import { createShow, createSilence, createWarning } from './notices.ts';
+import { createPlanning, createShow, createSilence } from './notices.ts';
 import { createObserver, workersPoll, type Observer } from './observe.ts';
 import type { Summary } from './render/summary.ts';
 import { describeFailure, isWorkflowFailure } from './workflow-failure.ts';
@@ -55,14 +55,14 @@ export async function follow(
   const ending: { value: Ending | null } = { value: null };
   const ended = endOf(server, run.workflowId).then((value) => (ending.value = value));
   const silence = createSilence(deps, server, display);
-  const warn = createWarning(deps, display, run.results);
+  const planning = createPlanning(deps, server, display, run.workflowId);
   const interrupted = aborted(interrupt.signal);
   try {
     while (ending.value === null && !interrupt.signal.aborted) {
       const seen = await observer.look();
       if (ending.value !== null) break;
+      await planning(seen);
       await silence(seen);
-      await warn(seen);
       if (seen?.progress.state === 'blocked' && run.onBlock === 'exit') {
         return await leaveBlocked(deps, display, run, observer, seen);
       }
@@ -102,7 +102,7 @@ async function pause(
   display.end({
     exitStatus: EXIT.interrupted,
     error: null,
-    summary: seen === null ? null : summaryOf(seen, run, deps.now()),
+    summary: seen === null ? null : summaryOf(seen, run),
     hints: [
       quiet
         ? 'Nothing is lost: every answer so far is recorded.'
@@ -124,16 +124,12 @@ async function leaveBlocked(
     await recordIsCurrent(observer, deps.openStore(run.results), RECORD_MS);
   }
   const seen = (await observer.look()) ?? blocked;
-  const { block } = blocked.progress;
   display.end({
     exitStatus: EXIT.blocked,
     error: null,
-    summary: summaryOf(seen, run, deps.now()),
-    hints: [
-      `It waits: ${block?.reason ?? 'blocked'}`,
-      block?.remedy ?? '',
-      `Then go on with: ${deps.calledAs} resume ${run.run}`,
-    ].filter((hint) => hint !== ''),
+    summary: summaryOf(seen, run),
+    block: blocked.progress.block,
+    hints: [`When that is mended, go on with: ${deps.calledAs} resume ${run.run}`],
   });
   return EXIT.blocked;
 }
@@ -147,8 +143,7 @@ function finish(
 ): number {
   if ('error' in ending) {
     const { message, exitStatus } = describeFailure(ending.error);
-    const summary: Summary | null =
-      seen === null ? null : { ...summaryOf(seen, run, deps.now()), state: 'failed' };
+    const summary: Summary | null = seen === null ? null : { ...summaryOf(seen, run), state: 'failed' };
     display.end({ exitStatus, error: message, summary, hints: [] });
     return exitStatus;
   }
@@ -157,11 +152,14 @@ function finish(
   const summary: Summary = {
     ...result,
     listing: false,
+    recordedMsAgo: null,
     prompts: seen?.progress.prompts ?? Object.keys(result.counts.matches).map((id) => ({ id, name: id })),
     results: result.results,
     elapsedMs: seen === null ? null : deps.now() - Date.parse(seen.progress.startedAt),
   };
-  const missing = [`Which answers are missing: ${deps.calledAs} results ${run.run} --missing`];
+  const missing = [
+    `Which answers are missing, and how to ask again: ${deps.calledAs} results ${run.run} --missing`,
+  ];
   display.end({
     exitStatus,
     error: null,
@@ -192,7 +190,7 @@ const showing = (observer: Observer, show: (seen: Snapshot) => void): Observer =
   },
 });
 
-function summaryOf(seen: Snapshot, run: FollowedRun, now: number): Summary {
+function summaryOf(seen: Snapshot, run: FollowedRun): Summary {
   const { progress } = seen;
   return {
     run: progress.run,
@@ -202,7 +200,8 @@ function summaryOf(seen: Snapshot, run: FollowedRun, now: number): Summary {
     listing: !progress.listed,
     skipped: progress.skipped,
     prompts: progress.prompts,
-    counts: countsNow(seen, now),
+    counts: countsNow(seen),
+    recordedMsAgo: null,
     results: run.results,
     elapsedMs: null,
   };

@@ -1,3 +1,4 @@
+import { addCounts, largerCounts } from '../shared/counts.ts';
 import { timeRemaining } from '../shared/time-remaining.ts';
 import type {
   BatchProgress,
@@ -55,32 +56,14 @@ export interface LiveView {
   remainingMs: number | null;
 }
 
-/** Larger runs hear of batches only, so their running batches' answers are not in the run's counts yet. */
-const REPORTS_IMAGES_UP_TO = 1000;
 const SHOWN_FAILURES = 3;
 
 /** Pure: the numbers of a display from what was seen. */
 export function liveView(seen: Snapshot, now: number): LiveView {
-  const { progress, batches } = seen;
-  const { counts } = progress;
-  const whole = progress.images > REPORTS_IMAGES_UP_TO;
-  // A small run counts a picture's answers when the picture is done, or when the pause is over for its batch: add
-  // those of the pictures under way.
-  const partly = batches.map(({ counts: c, paused, open: calls }) => ({
-    answered:
-      paused && calls === 0
-        ? 0
-        : Math.max(0, c.answered + c.failed - (whole ? 0 : c.images * progress.promptsPerImage)),
-    images: whole ? c.images : 0,
-  }));
+  const { progress } = seen;
+  const counts = countsNow(seen);
   const questions = progress.images * progress.promptsPerImage;
-  const counted = counts.answered + counts.failed;
-  // Never all of them before the run itself says so.
-  const most = Math.max(counts.answered, questions - counts.failed - (counted < questions ? 1 : 0));
-  // At least what the batches say themselves: their reports may still be on their way.
-  const told = batches.reduce((total, batch) => total + batch.counts.answered, 0);
-  const answered = Math.min(most, Math.max(told, counts.answered + sum(partly, 'answered')));
-  const failures = [...progress.recentFailures, ...batches.flatMap((batch) => batch.failures)];
+  const outcomes = counts.answered + counts.failed;
   return {
     run: progress.run,
     source: progress.source,
@@ -88,14 +71,14 @@ export function liveView(seen: Snapshot, now: number): LiveView {
     state: progress.state,
     fresh: seen.fresh,
     model: progress.model,
-    picturesDone: Math.min(progress.images, counts.images + sum(partly, 'images')),
+    picturesDone: counts.images,
     pictures: progress.images,
     listing: !progress.listed,
     skipped: progress.skipped,
-    answered,
+    answered: counts.answered,
     failed: counts.failed,
     questions,
-    share: questions === 0 ? 0 : Math.min(1, (answered + counts.failed) / questions),
+    share: questions === 0 ? 0 : Math.min(1, outcomes / questions),
     prompts: progress.prompts.map(({ id, name }) => ({ id, name, matches: counts.matches[id] ?? 0 })),
     callsUnderWay: seen.underWay,
     waiting: seen.waiting,
@@ -103,18 +86,34 @@ export function liveView(seen: Snapshot, now: number): LiveView {
     limits: progress.limits,
     rateLimited: counts.rateLimited,
     fallbacks: counts.fallbacks,
-    failures: distinct(failures).slice(-SHOWN_FAILURES),
+    failures: failuresSeen(seen).slice(-SHOWN_FAILURES),
     block: progress.block,
     elapsedMs: Math.max(0, now - Date.parse(progress.startedAt)),
-    remainingMs: remaining(progress, answered + counts.failed, seen.underWay, now),
+    remainingMs: remaining(progress, outcomes, seen.underWay, now),
   };
 }
 
-/** The run's counts with the answers of the pictures under way, which are in no record yet. */
-export const countsNow = (seen: Snapshot, now: number): Counts => ({
-  ...seen.progress.counts,
-  answered: liveView(seen, now).answered,
-});
+/**
+ * The counts of this moment: of the batches that have ended, and what the running ones say themselves. Never less than
+ * the run's own, which knows a batch that did not answer by its last report.
+ */
+export function countsNow({ progress, batches }: Snapshot): Counts {
+  const now = batches.reduce((sum, batch) => addCounts(sum, batch.counts), progress.ended);
+  return largerCounts(progress.counts, now);
+}
+
+/** Failures that can be seen now, oldest first: one line a picture and reason, however many questions it failed. */
+export function failuresSeen({ progress, batches }: Snapshot): FailureLine[] {
+  const lines = [...progress.recentFailures, ...batches.flatMap((batch) => batch.failures)].sort((a, b) =>
+    a.at.localeCompare(b.at),
+  );
+  const byReason = new Map<string, FailureLine>();
+  for (const line of lines) {
+    const reason = `${line.image}\n${line.kind}\n${line.message}`;
+    if (!byReason.has(reason)) byReason.set(reason, line);
+  }
+  return [...byReason.values()];
+}
 
 /**
  * The run's own estimate is as old as its last event; the calls of the pictures under way are known here. Calls in hand
@@ -145,11 +144,3 @@ export function lastMinute(
   const recent = sends.filter(({ at }) => now - Date.parse(at) < 60_000);
   return { requests: recent.length, tokens: recent.reduce((total, { charged }) => total + charged, 0) };
 }
-
-function distinct(failures: FailureLine[]): FailureLine[] {
-  const byQuestion = new Map(failures.map((line) => [`${line.image}\n${line.prompt}`, line]));
-  return [...byQuestion.values()].sort((a, b) => a.at.localeCompare(b.at));
-}
-
-const sum = <K extends string>(rows: Record<K, number>[], key: K): number =>
-  rows.reduce((total, row) => total + row[key], 0);

@@ -1,6 +1,5 @@
 import { Client, Connection } from '@temporalio/client';
 import type { Config } from '../config.ts';
-import { noCounts } from '../shared/counts.ts';
 import { DEMO_TASK_QUEUE } from '../shared/names.ts';
 import type { Deps } from './deps.ts';
 import { attach } from './engine/attach.ts';
@@ -8,7 +7,7 @@ import { demoConfig } from './engine/launch.ts';
 import { countsNow, type Snapshot } from './live-view.ts';
 import { createObserver } from './observe.ts';
 import type { Summary } from './render/summary.ts';
-import type { RecordedRun } from './runs.ts';
+import { hasEnded, type RecordedRun } from './runs.ts';
 
 /** A run as it stands now, or as it was last recorded. */
 export interface RunNow {
@@ -66,7 +65,9 @@ export function summaryNow({ recorded, live }: RunNow, now: number): Summary {
     listing: progress?.listed !== true,
     skipped: progress?.skipped ?? 0,
     prompts: plan.prompts.map(({ id, name }) => ({ id, name })),
-    counts: live === null ? (progress?.counts ?? noCounts()) : countsNow(live, now),
+    counts: live === null ? (progress?.counts ?? null) : countsNow(live),
+    recordedMsAgo:
+      live !== null || progress === null || hasEnded(recorded) ? null : now - Date.parse(progress.updatedAt),
     results: recorded.place,
     elapsedMs: null,
   };

@@ -1,23 +1,25 @@
-import { files } from '../shared/names.ts';
-import { plain } from '../shared/redact.ts';
-import type { Plan } from '../shared/types.ts';
+import { redact } from '../shared/redact.ts';
 import type { Server } from './connection.ts';
 import type { Deps } from './deps.ts';
 import type { Display } from './display.ts';
-import { liveView, type Snapshot } from './live-view.ts';
-import { workersPoll } from './observe.ts';
+import { failuresSeen, liveView, type Snapshot } from './live-view.ts';
+import { planWaitsFor, workersPoll } from './observe.ts';
 
 /** After so long without a sign of life it is looked whether a worker is there at all. */
 const SILENCE_MS = 5000;
 
-/** Shows a snapshot, each failure and each block once. */
+/** Shows a snapshot, each warning of the plan, each failure and each block once. */
 export function createShow(deps: Deps, display: Display): (seen: Snapshot) => void {
   const told = new Set<string>();
   let blockedSince: string | null = null;
   return (seen) => {
     const view = liveView(seen, deps.now());
-    for (const line of view.failures) {
-      const id = `${line.at} ${line.image} ${line.prompt}`;
+    for (const warning of seen.progress.warnings) {
+      if (!told.has(warning)) display.say(redact(warning, [], 1000));
+      told.add(warning);
+    }
+    for (const line of failuresSeen(seen)) {
+      const id = `${line.image} ${line.kind} ${line.message}`;
       if (!told.has(id)) display.failure(line);
       told.add(id);
     }
@@ -27,19 +29,23 @@ export function createShow(deps: Deps, display: Display): (seen: Snapshot) => vo
   };
 }
 
-/** Says once why a bucket's pictures go without URLs, as the plan found it. */
-export function createWarning(
+/** A plan takes seconds; after so long it is told what it waits for. */
+const PLAN_MS = 20_000;
+
+/** Shows that a run is being planned as long as nothing of it can be seen. */
+export function createPlanning(
   deps: Deps,
+  server: Server,
   display: Display,
-  results: string,
+  workflowId: string,
 ): (seen: Snapshot | null) => Promise<void> {
-  let said = false;
+  const start = deps.now();
   return async (seen) => {
-    if (said || seen?.progress.source.startsWith('gs://') !== true) return;
-    said = true;
-    const text = await deps.openStore(results).read(files.run);
-    const reason = text === null ? null : (JSON.parse(text) as Plan).routeReason;
-    if (reason !== null) display.say(`Pictures go by base64: ${plain(reason, 1000)}`);
+    if (seen !== null) return;
+    const ms = deps.now() - start;
+    const late = ms >= PLAN_MS;
+    const waitsFor = late ? await planWaitsFor(server.client, server.namespace, workflowId) : null;
+    display.planning({ ms, waitsFor });
   };
 }
 

@@ -1,5 +1,6 @@
 import type { Client } from '@temporalio/client';
 import { files } from '../shared/names.ts';
+import { redact } from '../shared/redact.ts';
 import type { ResultStore } from '../shared/result-store.ts';
 import type { BatchProgress, Progress } from '../shared/types.ts';
 import type { Snapshot } from './live-view.ts';
@@ -105,6 +106,31 @@ export function createObserver(options: {
       };
     },
   };
+}
+
+/** What the server knows of a run that has shown nothing yet: `null` when it does not say. */
+export async function planWaitsFor(
+  client: Client,
+  namespace: string,
+  workflowId: string,
+): Promise<string | null> {
+  try {
+    const { pendingActivities } = await client.connection.withDeadline(Date.now() + QUERY_MS, () =>
+      client.workflowService.describeWorkflowExecution({ namespace, execution: { workflowId } }),
+    );
+    const pending = pendingActivities?.[0];
+    if (pending == null) return 'No worker has taken the run up yet.';
+    const failure = pending.lastFailure?.cause?.message ?? pending.lastFailure?.message;
+    const tried = pending.attempt ?? 1;
+    if (failure != null && failure !== '') {
+      return `Try ${String(tried)}; the last one failed: ${redact(failure, [], 500)}`;
+    }
+    return Number(pending.state) === STARTED
+      ? `The worker is still at it (try ${String(tried)}); the source, the results place or the model is slow to answer.`
+      : 'No worker has taken the plan up yet.';
+  } catch {
+    return null;
+  }
 }
 
 /** Whether a worker polls a queue for workflows; `null` when the server does not say. */

@@ -1,5 +1,5 @@
 import { Command, CommanderError, Option } from 'commander';
-import { address as checkAddress } from '../config.ts';
+import { address as checkAddress, programVersion } from '../config.ts';
 import { askCommand, type AskFlags } from './commands/ask.ts';
 import { demoCommand } from './commands/demo.ts';
 import { engineCommand } from './commands/engine.ts';
@@ -75,6 +75,7 @@ function createProgram(depsOf: () => Deps, exit: (status: number) => void, outpu
         'Without a command: a demonstration with a simulated model, which spends nothing.',
     )
     .usage('[command] [options]')
+    .version(programVersion(), '-V, --version', 'name and version of the program')
     .enablePositionalOptions()
     .argument('[command]')
     .addOption(json())

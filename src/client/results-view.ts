@@ -32,6 +32,21 @@ export function resultsByQuestion(file: ResultsFile): QuestionResults[] {
   });
 }
 
+/** Pure: missing answers, one entry a picture and reason. */
+export function missingByPicture(
+  questions: readonly QuestionResults[],
+): { image: string; reason: string; questions: string[] }[] {
+  const found = new Map<string, { image: string; reason: string; questions: string[] }>();
+  for (const { id, missing } of questions) {
+    for (const { image, reason } of missing) {
+      const key = `${image}\n${reason}`;
+      const entry = found.get(key) ?? { image, reason, questions: [] };
+      found.set(key, { ...entry, questions: [...entry.questions, id] });
+    }
+  }
+  return [...found.values()].sort((a, b) => a.image.localeCompare(b.image));
+}
+
 type Answered = Exclude<ResultEntry, { error: unknown }>;
 
 const isAnswer = (entry: ResultEntry | undefined): entry is Answered =>

@@ -20,14 +20,10 @@ export const noCounts = (): Counts => ({
 });
 
 /** The sum of two counts; neither is changed. */
-export function addCounts(a: Counts, b: Counts): Counts {
-  const sum = noCounts();
-  for (const key of Object.keys(sum) as (keyof Counts)[]) {
-    if (key === 'matches' || key === 'failures') sum[key] = addRecords(a[key], b[key]);
-    else sum[key] = a[key] + b[key];
-  }
-  return sum;
-}
+export const addCounts = (a: Counts, b: Counts): Counts => combine(a, b, (x, y) => x + y);
+
+/** Of two counts of the same thing the larger of each number: both only grow, so that is the newer one. */
+export const largerCounts = (a: Counts, b: Counts): Counts => combine(a, b, Math.max);
 
 /** What one question's outcome adds; the picture itself is counted by {@link countImage}. */
 export function countPrompt(prompt: string, outcome: PromptResult): Counts {
@@ -61,8 +57,23 @@ export function countImage(outcomes: readonly PromptResult[]): Counts {
   return { ...noCounts(), images: 1, imagesComplete: outcomes.every((outcome) => outcome.ok) ? 1 : 0 };
 }
 
-function addRecords(a: Record<string, number>, b: Record<string, number>): Record<string, number> {
-  const sum = { ...a };
-  for (const [key, n] of Object.entries(b)) sum[key] = (sum[key] ?? 0) + n;
-  return sum;
+type Combine = (x: number, y: number) => number;
+
+function combine(a: Counts, b: Counts, both: Combine): Counts {
+  const result = noCounts();
+  for (const key of Object.keys(result) as (keyof Counts)[]) {
+    if (key === 'matches' || key === 'failures') result[key] = combineRecords(a[key], b[key], both);
+    else result[key] = both(a[key], b[key]);
+  }
+  return result;
+}
+
+function combineRecords(
+  a: Record<string, number>,
+  b: Record<string, number>,
+  both: Combine,
+): Record<string, number> {
+  const result = { ...a };
+  for (const [key, n] of Object.entries(b)) result[key] = both(result[key] ?? 0, n);
+  return result;
 }

@@ -19,9 +19,21 @@ export interface Estimate {
   bound: 'requests' | 'tokens';
 }
 
+/** A request as a person may see it. */
+export interface AskRequest {
+  model: string;
+  api: string;
+  instructions: string;
+  question: string;
+  schema: { name: string; schema: Record<string, unknown> };
+  /** Says what was sent, without its bytes and without a signed URL. */
+  imageUrl: string;
+  detail: Detail;
+  maxOutputTokens: number;
+}
+
 /** What `ask` shows, in the order in which it happens. */
 export type AskEvent =
-  /** `body`: the request without its picture and without a signed URL. */
-  | { type: 'request'; prompt: string; route: Route; body: unknown }
+  | { type: 'request'; prompt: string; route: Route; body: AskRequest }
   | { type: 'answer'; prompt: string; raw: string; result: AskResult }
   | { type: 'failure'; prompt: string; failure: AskFailure };

@@ -1,7 +1,6 @@
-import { readFileSync } from 'node:fs';
 import { type Model, ModelError, type OpenSource } from '../activities/ports.ts';
 import { createRunFiles, type RunFiles } from '../activities/run-files.ts';
-import type { Config } from '../config.ts';
+import { programVersion, type Config } from '../config.ts';
 import { createGcs } from './adapters/gcs.ts';
 import { createOpenAiModel } from './adapters/openai.ts';
 import { createOpenSource } from './adapters/open-source.ts';
@@ -28,7 +27,7 @@ export function createParts(config: Config): Parts {
           timeoutMs: config.modelTimeoutMs,
           simulated: config.account.simulated,
         }),
-    program: ownVersion(),
+    program: programVersion(),
   };
 }
 
@@ -46,10 +45,4 @@ function modelWithoutKey(): Model {
       }),
     );
   return { ask: refuse, check: refuse };
-}
-
-function ownVersion(): string {
-  const file = new URL('../../package.json', import.meta.url);
-  const { name, version } = JSON.parse(readFileSync(file, 'utf8')) as { name: string; version: string };
-  return `${name} ${version}`;
 }

@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { PassThrough } from 'node:stream';
@@ -12,6 +12,7 @@ import { describeFailure } from '../../src/client/workflow-failure.ts';
 import { createLogger } from '../../src/logger.ts';
 import { listFolderRuns, openFolderStore } from '../../src/worker/adapters/folder-store.ts';
 import { loadPrompts } from '../../src/worker/prompts-file.ts';
+import { estimateRun } from '../../src/worker/single.ts';
 import { planOf, progressOf } from './client-data.ts';
 
 let folder: string;
@@ -19,6 +20,7 @@ let folder: string;
 beforeAll(() => {
   folder = mkdtempSync(join(tmpdir(), 'cli-'));
   mkdirSync(join(folder, 'pictures'));
+  writeFileSync(join(folder, 'pictures', 'notes.txt'), 'x');
   writeFileSync(join(folder, 'file.jpg'), 'x');
   writeFileSync(join(folder, 'broken.yaml'), 'prompts:\n  - id: a\n   name: b\n');
   const run = join(folder, 'results', '20261124_100000');
@@ -35,7 +37,11 @@ interface Outcome {
 }
 
 /** The program without a terminal, in this process; what it must not need here fails when it is called. */
-async function cli(args: string[], env: Record<string, string> = {}): Promise<Outcome> {
+async function cli(
+  args: string[],
+  env: Record<string, string> = {},
+  can: Partial<Deps> = {},
+): Promise<Outcome> {
   const [out, err] = [new PassThrough(), new PassThrough()];
   const notHere = (): never => {
     throw new Error('is not needed here');
@@ -58,6 +64,7 @@ async function cli(args: string[], env: Record<string, string> = {}): Promise<Ou
     runWorker: notHere,
     startSimulator: notHere,
     findTemporal: notHere,
+    ...can,
   });
   const status = await runProgram(args, deps, { stdout: out, stderr: err });
   return { status, out: String(out.read() ?? ''), err: String(err.read() ?? '') };
@@ -114,6 +121,21 @@ describe('what needs no server', () => {
       expect(out).toMatch(new RegExp(`^ +${name} `, 'm'));
     }
     expect(out).not.toContain('engine ');
+  });
+
+  test('the version is that of the package, also with wrong settings', async () => {
+    const { version } = JSON.parse(readFileSync('package.json', 'utf8')) as { version: string };
+    const { status, out } = await cli(['--version'], { TOKENS_PER_MINUTE: 'x' });
+    expect({ status, out }).toEqual({ status: 0, out: `image-analysis ${version}\n` });
+  });
+
+  test('a folder without pictures is told before an engine is started', async () => {
+    const key = { OPENAI_API_KEY: 'sk-test' };
+    const { status, err } = await cli(['run', 'pictures'], key, { estimateRun });
+    expect(status).toBe(2);
+    expect(err).toMatch(
+      /pictures" holds no JPEG, PNG or WebP pictures \(1 file passed over\)\. Name the folder/,
+    );
   });
 
   test('status and list tell of a run that nobody is at', async () => {

@@ -4,8 +4,19 @@ import { describe, expect, test } from 'vitest';
 import { liveView, type LiveView } from '../../src/client/live-view.ts';
 import { askLines } from '../../src/client/render/ask.ts';
 import { estimateLines } from '../../src/client/render/estimate.ts';
-import { bar, count, cut, duration, of, pad, percent } from '../../src/client/render/format.ts';
-import { liveLines, plainLine } from '../../src/client/render/live.ts';
+import {
+  bar,
+  clock,
+  count,
+  cut,
+  duration,
+  labelled,
+  of,
+  pad,
+  percent,
+  wrap,
+} from '../../src/client/render/format.ts';
+import { liveLines, plainLine, planningLines } from '../../src/client/render/live.ts';
 import { honestState, summaryLines, type Summary } from '../../src/client/render/summary.ts';
 import { table } from '../../src/client/render/table.ts';
 import { noCounts } from '../../src/shared/counts.ts';
@@ -68,6 +79,27 @@ describe('format', () => {
     expect(pad('日本', 6)).toBe('日本  ');
     expect(pad('12', 4, 'right')).toBe('  12');
   });
+
+  test.each([
+    [0, '0:00'],
+    [61_900, '1:01'],
+    [3_725_000, '1:02:05'],
+    [-5, '0:00'],
+  ])('clock(%d) is %s', (ms, said) => {
+    expect(clock(ms)).toBe(said);
+  });
+
+  test('a text is broken at spaces, a path never', () => {
+    expect(wrap('put it in /a/very/long/path/that/stays and go on', 12)).toEqual([
+      'put it in',
+      '/a/very/long/path/that/stays',
+      'and go on',
+    ]);
+    expect(labelled('Tokens', '132,946 in; 136,116 counted', 31)).toEqual([
+      'Tokens     132,946 in; 136,116',
+      '           counted',
+    ]);
+  });
 });
 
 describe('table', () => {
@@ -115,13 +147,59 @@ describe('live display', () => {
   const colors = pc.createColors(false);
 
   test('shows everything a person asks about', () => {
-    const text = liveLines(view({ simulated: false }), 100, colors).join('\n');
-    expect(text).toContain('20261124_100000 · running · /pictures');
-    expect(text).toContain('pictures 0 of 14 · answers 0 of 28 · failed 0');
-    expect(text).toContain('last minute: requests 0 of 480 · tokens 0 of 28,000');
-    expect(text).toContain('calls under way 3 · waiting for the limiter 2 · 429s 0 · base64 fallbacks 0');
-    expect(text).toMatch(/0 {2}Crowd Detection\n/);
-    expect(text).not.toContain('SIMULATED');
+    const prompts = [
+      { id: 'crowd', name: 'Crowd Detection', matches: 7 },
+      { id: 'pothole', name: 'Pothole', matches: 0 },
+    ];
+    expect(liveLines(view({ prompts, remainingMs: 60_000 }), 80, colors)).toEqual([
+      '░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░   0 %  1:00',
+      'State      running, 60 seconds left',
+      '',
+      'Pictures   0 of 14',
+      'Answers    0 of 28',
+      'Requests   0 in the last minute, 480 at most',
+      'Tokens     0 in the last minute, 28,000 at most',
+      'Calls      3 under way, 2 waiting for the limiter',
+      'Trouble    none',
+      '',
+      'Matches    Crowd Detection   7  ■■■■■■■■■■',
+      '           Pothole           0',
+    ]);
+  });
+
+  test('every line keeps its place while the numbers grow', () => {
+    const labels = (change: Partial<LiveView>): string[] =>
+      liveLines(view(change), 80, colors).map((line) => line.slice(0, 11));
+    const later = { picturesDone: 9, answered: 25, failed: 2, rateLimited: 4, elapsedMs: 4_000_000 };
+    expect(labels(later).slice(1)).toEqual(labels({}).slice(1));
+  });
+
+  test.each([
+    ['running', 1, /running, 60 seconds left/],
+    ['paused', 2, /pausing: 2 calls still under way/],
+    ['paused', 1, /pausing: 1 call still under way/],
+    ['paused', 0, /PAUSED$/],
+    ['blocked', 1, /BLOCKED, 1 call still under way/],
+  ] as const)('a run that is %s with %d calls under way says so', (state, callsUnderWay, says) => {
+    const changed = view({ state, callsUnderWay, remainingMs: 60_000 });
+    expect(liveLines(changed, 80, colors)[1]).toMatch(says);
+    expect(plainLine(changed).split(' · ')[1]).toMatch(says);
+  });
+
+  test('the bar is never full while the run goes on', () => {
+    const [first] = liveLines(view({ share: 1, answered: 28 }), 80, colors);
+    expect(first).toMatch(/█░ +99 %/);
+    expect(liveLines(view({ share: 1, state: 'complete' }), 80, colors)[0]).toContain('100 %');
+  });
+
+  test('says what went wrong, and only that', () => {
+    const text = liveLines(view({ failed: 2, rateLimited: 3 }), 80, colors).join('\n');
+    expect(text).toContain('Trouble    2 failed, 3 answered 429\n');
+  });
+
+  test('planning says how long it takes and what holds it up', () => {
+    expect(planningLines(null, 7000, 100, colors)).toEqual([expect.stringMatching(/^Planning: .* 0:07$/)]);
+    expect(planningLines('Try 3; the last one failed: full', 21_000, 100, colors)[1]).toContain('Try 3');
   });
 
   test('says SIMULATED first where it is', () => {
@@ -137,7 +215,7 @@ describe('live display', () => {
       nextProbeAt: '2026-11-24T10:05:30Z',
     };
     const text = liveLines(view({ state: 'blocked', block }), 100, colors).join('\n');
-    expect(text).toContain('BLOCKED: The key was refused.');
+    expect(text).toContain('BLOCKED    The key was refused.');
     expect(text).toContain('Set another one.');
     expect(text).toContain('at 10:05:30 UTC');
     expect(text).not.toMatch(/left/);
@@ -176,6 +254,7 @@ const summary = (change: Partial<Summary> = {}): Summary => ({
     { id: 'pothole', name: 'Pothole Detection' },
   ],
   counts: { ...noCounts(), images: 2, imagesComplete: 2, answered: 4, matches: { crowd: 1 } },
+  recordedMsAgo: null,
   results: '/results/r1',
   elapsedMs: 61_000,
   ...change,
@@ -195,7 +274,7 @@ describe('summary', () => {
     const counts = { ...noCounts(), images: 2, imagesComplete: 1, answered: 3, failures: {} };
     const text = summaryLines(summary({ counts }), 80).join('\n');
     expect(text).toContain('some answers are missing');
-    expect(text).toContain('3 of 4, 1 not asked yet');
+    expect(text).toContain('3 of 4, 1 not there yet');
     expect(text).not.toContain('is complete');
   });
 
@@ -213,6 +292,21 @@ describe('summary', () => {
     ['paused', 0, 'paused'],
   ] as const)('state %s with %d of 4 answers is shown as %s', (state, answered, shown) => {
     expect(honestState(state, { ...noCounts(), answered }, 4)).toBe(shown);
+  });
+
+  test('of an interrupted run says when it was recorded, and that more is kept', () => {
+    const counts = { ...noCounts(), answered: 1 };
+    const text = summaryLines(summary({ state: 'interrupted', counts, recordedMsAgo: 12_000 }), 120).join(
+      '\n',
+    );
+    expect(text).toContain('1 of 4, 3 not recorded\n');
+    expect(text).toContain('Recorded   12.0 s ago; answers that came later are kept too');
+  });
+
+  test('without a record shows no number and no path', () => {
+    const text = summaryLines(summary({ state: 'interrupted', counts: null }), 120).join('\n');
+    expect(text).toContain('Recorded   nothing yet');
+    expect(text).not.toMatch(/results\.json|Tokens|of 4|Crowd/);
   });
 
   test('labels what was simulated', () => {
@@ -263,9 +357,45 @@ describe('ask', () => {
     expect(lines).toContain('Refused');
   });
 
-  test('a request is shown as JSON', () => {
-    const lines = askLines({ type: 'request', prompt: 'crowd', route: 'url', body: { model: 'gpt-4o' } }, 80);
-    expect(lines.join('\n')).toContain('"model": "gpt-4o"');
-    expect(lines.join('\n')).toContain('signed URL');
+  const body = {
+    model: 'gpt-4o',
+    api: 'responses',
+    instructions: 'You look at pictures.\n- be exact\n',
+    question: `Is there a crowd? ${'Look closely. '.repeat(20)}`,
+    schema: { name: 'answer', schema: { properties: { match: {}, count: {} } } },
+    imageUrl: '(image/jpeg, 92640 bytes as base64)',
+    detail: 'high',
+    maxOutputTokens: 300,
+  } as const;
+
+  test('a request is shown as text under headings, what questions share once', () => {
+    const event = { type: 'request', prompt: 'crowd', route: 'base64', body } as const;
+    const first = askLines(event, 60);
+    expect(first.join('\n')).toContain(
+      'Instructions\n  You look at pictures.\n  - be exact\nQuestion\n  Is there',
+    );
+    expect(first.join('\n')).toContain('JSON of the schema "answer": match, count');
+    for (const line of first) expect(stringWidth(line)).toBeLessThanOrEqual(60);
+    const next = askLines(event, 60, true).join('\n');
+    expect(next).toContain('Is there a crowd?');
+    expect(next).not.toContain('Instructions');
+  });
+
+  test('an answer says its tries in words', () => {
+    const result = {
+      ...{ match: true, count: 3, description: 'people', sentAt: '', ms: 900, route: 'base64' as const },
+      ...{
+        usage: null,
+        charged: 1400,
+        model: 'gpt-4o',
+        timings: { signMs: 0, downloadMs: 0, encodeMs: 0, waitMs: 0, modelMs: 900 },
+      },
+      tries: [
+        { at: '', ms: 900, route: 'base64' as const, status: 200, outcome: 'ok' as const, charged: 1400 },
+      ],
+    };
+    const text = askLines({ type: 'answer', prompt: 'crowd', raw: '{"match":true}', result }, 80).join('\n');
+    expect(text).toMatch(/match +yes\n +count +3\n +says +people\n/);
+    expect(text).toContain('gpt-4o, 1 try');
   });
 });

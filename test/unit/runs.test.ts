@@ -2,9 +2,9 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { lastMinute, liveView, type Snapshot } from '../../src/client/live-view.ts';
+import { failuresSeen, lastMinute, liveView, type Snapshot } from '../../src/client/live-view.ts';
 import { summaryNow } from '../../src/client/look-at-run.ts';
-import { resultsByQuestion } from '../../src/client/results-view.ts';
+import { missingByPicture, resultsByQuestion } from '../../src/client/results-view.ts';
 import { createRuns } from '../../src/client/runs.ts';
 import { noCounts } from '../../src/shared/counts.ts';
 import type { ResultEntry, ResultsFile } from '../../src/shared/results.ts';
@@ -102,17 +102,22 @@ describe('the view of a run under way', () => {
     const view = liveView(
       seen({
         progress: progressOf({ counts: { ...noCounts(), images: 1, imagesComplete: 1, answered: 2 } }),
-        batches: [batch({ counts: { ...noCounts(), images: 1, answered: 3 } })],
+        batches: [batch({ counts: { ...noCounts(), images: 1, answered: 3, matches: { crowd: 2 } } })],
       }),
       NOW,
     );
     expect(view).toMatchObject({ answered: 3, questions: 8, picturesDone: 1, share: 3 / 8 });
+    expect(view.prompts).toMatchObject([{ matches: 2 }, { matches: 0 }]);
   });
 
   test('a large run hears of whole batches only, so their answers are added whole', () => {
     const view = liveView(
       seen({
-        progress: progressOf({ images: 2000, counts: { ...noCounts(), images: 4, answered: 8 } }),
+        progress: progressOf({
+          images: 2000,
+          counts: { ...noCounts(), images: 4, answered: 8 },
+          ended: { ...noCounts(), images: 4, answered: 8 },
+        }),
         batches: [batch({ counts: { ...noCounts(), images: 2, answered: 5 } })],
       }),
       NOW,
@@ -120,16 +125,38 @@ describe('the view of a run under way', () => {
     expect(view).toMatchObject({ answered: 13, picturesDone: 6 });
   });
 
-  test('never shows all before the run itself counts them', () => {
-    const view = liveView(
-      seen({
-        progress: progressOf({ counts: { ...noCounts(), images: 3, answered: 6 } }),
-        batches: [batch({ counts: { ...noCounts(), answered: 8 } })],
-      }),
-      NOW,
-    );
-    expect(view.answered).toBe(7);
-    expect(view.share).toBeLessThan(1);
+  test('counts the answers of a pause once, whether the batch has reported them or not', () => {
+    const ended = { ...noCounts(), images: 1, answered: 2 };
+    for (const reported of [2, 5]) {
+      const view = liveView(
+        seen({
+          progress: progressOf({ state: 'paused', ended, counts: { ...ended, answered: reported } }),
+          batches: [batch({ paused: true, open: 0, counts: { ...noCounts(), answered: 3 } })],
+        }),
+        NOW,
+      );
+      expect(view.answered).toBe(5);
+    }
+  });
+
+  test('knows a batch that does not answer by its last report', () => {
+    const counts = { ...noCounts(), images: 2, answered: 5, failed: 1 };
+    expect(liveView(seen({ progress: progressOf({ counts }) }), NOW)).toMatchObject({
+      answered: 5,
+      failed: 1,
+    });
+  });
+
+  test('tells a picture once for a reason, however many of its questions failed', () => {
+    const line = (prompt: string, message: string, second: number) => ({
+      ...{ image: 'a.jpg', prompt, message, kind: 'InvalidImage' as const },
+      at: `2026-11-24T10:00:0${String(second)}Z`,
+    });
+    const recentFailures = [line('crowd', 'is empty', 2)];
+    const failures = [line('pothole', 'is empty', 3), line('pothole', 'is text', 1)];
+    expect(
+      failuresSeen(seen({ progress: progressOf({ recentFailures }), batches: [batch({ failures })] })),
+    ).toEqual([failures[1], recentFailures[0]]);
   });
 
   test('estimates the time that is left from the calls and tokens still to be spent', () => {
@@ -174,6 +201,17 @@ describe('what is said of a run without asking it', () => {
     ['failed', 'failed'],
   ] as const)('a record of %s is shown as %s', (state, shown) => {
     expect(summaryNow({ recorded: recorded(state), live: null }, NOW).state).toBe(shown);
+  });
+
+  test.each([
+    [null, null, null],
+    ['running', 30_000, noCounts()],
+    ['complete', null, noCounts()],
+  ] as const)('of a record of %s the age is told as %s', (state, recordedMsAgo, counts) => {
+    expect(summaryNow({ recorded: recorded(state), live: null }, NOW)).toMatchObject({
+      recordedMsAgo,
+      counts,
+    });
   });
 
   test('the workflow knows better', () => {
@@ -228,5 +266,18 @@ test('results by question: matches, counts, and what is missing with its reason'
         { image: 'd.jpg', reason: 'not asked yet' },
       ],
     },
+  ]);
+});
+
+test('what is missing is told by picture and reason', () => {
+  const question = (id: string, missing: { image: string; reason: string }[]) => ({
+    ...{ id, name: id, answered: 0, matches: [], counted: 0 },
+    missing,
+  });
+  const empty = { image: 'b.jpg', reason: 'InvalidImage: empty' };
+  const refused = { image: 'a.jpg', reason: 'Refused: declined' };
+  expect(missingByPicture([question('crowd', [empty, refused]), question('pothole', [empty])])).toEqual([
+    { ...refused, questions: ['crowd'] },
+    { ...empty, questions: ['crowd', 'pothole'] },
   ]);
 });

@@ -14,6 +14,9 @@ export interface AskFlags {
   json?: boolean;
 }
 
+/** Longer lines of prose are hard to read. */
+const WIDEST = 100;
+
 /** `ask PICTURE`: one picture and one question or all, with everything that is sent and comes back. No server. */
 export async function askCommand(deps: Deps, picture: string, flags: AskFlags): Promise<number> {
   requireKey(deps);
@@ -40,21 +43,17 @@ export async function askCommand(deps: Deps, picture: string, flags: AskFlags): 
   const print = (line: string): void => void deps.terminal.out.write(`${line}\n`);
   if (config.account.simulated && flags.json !== true) print('SIMULATED: no model looks at the picture.');
   let failed = 0;
+  let asked = 0;
   for await (const event of deps.askPicture(config, deps.logger, uri, {
     ...(flags.prompt === undefined ? {} : { promptId: flags.prompt }),
     prompts,
   })) {
-    show(event, flags, print, deps.terminal.columns());
+    if (flags.json === true) print(JSON.stringify(jsonOf(event)));
+    else askLines(event, Math.min(deps.terminal.columns(), WIDEST), asked > 0).forEach(print);
+    if (event.type !== 'request') asked += 1;
     if (event.type === 'failure') failed += 1;
   }
   return failed === 0 ? EXIT.ok : EXIT.incomplete;
 }
 
-function show(event: AskEvent, flags: AskFlags, print: (line: string) => void, width: number): void {
-  if (flags.json === true) {
-    const { type, ...body } = event;
-    print(JSON.stringify({ event: type, ...body }));
-  } else {
-    askLines(event, width).forEach(print);
-  }
-}
+const jsonOf = ({ type, ...body }: AskEvent): object => ({ event: type, ...body });

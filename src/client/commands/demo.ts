@@ -1,6 +1,6 @@
 import type { Deps } from '../deps.ts';
 import { DEMO_ACCOUNT, demoConfig } from '../engine/launch.ts';
-import { count, duration } from '../render/format.ts';
+import { count, duration, wrap } from '../render/format.ts';
 import { startAndFollow } from './run.ts';
 
 /** No command at all: analyses the sample pictures with a simulated model. Spends nothing, whatever keys are set. */
@@ -11,9 +11,10 @@ export async function demoCommand(deps: Deps, flags: { json?: boolean }): Promis
   for (const line of [
     'Demonstration, SIMULATED: a simulator stands in for the model. No money is spent and no key is used.',
     `Its account is ten times the usual first tier: ${count(DEMO_ACCOUNT.tokensPerMinute)} tokens a minute, ` +
-      `${duration(DEMO_ACCOUNT.medianLatencyMs)} a call.`,
+      `${duration(DEMO_ACCOUNT.medianLatencyMs)} a call. The run is told a little less on purpose ` +
+      `(${count(config.limits.tokensPerMinute)}), so that no call is refused.`,
     '',
-  ]) {
+  ].flatMap((text) => wrap(text, deps.terminal.columns()))) {
     say(line);
   }
   const input = {

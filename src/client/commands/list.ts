@@ -30,8 +30,11 @@ export async function listCommand(deps: Deps, flags: { json?: boolean; results?:
       createdAt: recorded.plan.createdAt,
       state: honestState(summary.state, summary.counts, questions),
       simulated: summary.simulated,
-      pictures: of(summary.counts.images, summary.images === 0 && summary.listing ? null : summary.images),
-      answers: count(summary.counts.answered),
+      pictures:
+        summary.counts === null
+          ? 'unknown'
+          : of(summary.counts.images, summary.images === 0 && summary.listing ? null : summary.images),
+      answers: summary.counts === null ? 'unknown' : count(summary.counts.answered),
       source: recorded.plan.source,
     });
   }
@@ -61,5 +64,9 @@ export async function listCommand(deps: Deps, flags: { json?: boolean; results?:
     ]),
     deps.terminal.columns(),
   ).forEach(print);
+  if (rows.some(({ state }) => state === 'interrupted')) {
+    print('');
+    print('Of an interrupted run the numbers are as last recorded; answers that came later are kept too.');
+  }
   return EXIT.ok;
 }

@@ -1,8 +1,9 @@
+import type { ResultsFile } from '../../shared/results.ts';
 import { EXIT, UsageError, type Deps } from '../deps.ts';
 import { findRun, runsOf } from '../find-run.ts';
 import { count, cut, of } from '../render/format.ts';
 import { table } from '../render/table.ts';
-import { resultsByQuestion, type QuestionResults } from '../results-view.ts';
+import { missingByPicture, resultsByQuestion, type QuestionResults } from '../results-view.ts';
 
 export interface ResultsFlags {
   match?: string;
@@ -38,15 +39,19 @@ export async function resultsCommand(
   }
   if (file.label !== undefined) print(file.label);
   if (flags.missing === true) {
-    for (const { id, missing } of questions) {
-      for (const { image, reason } of missing) print(cut(`${image} · ${id}: ${reason}`, 4000));
+    for (const { image, reason, questions: ids } of missingByPicture(questions)) {
+      const which = ids.length === questions.length ? 'every question' : ids.join(', ');
+      print(cut(`${image} · ${which}: ${reason}`, 4000));
     }
+    if (questions.every(({ missing }) => missing.length === 0)) print('No answer is missing.');
     const pictures = [...new Set(questions.flatMap(({ missing }) => missing.map(({ image }) => image)))];
     if (pictures.length > 0) {
       print('');
-      print('To ask about these pictures again in a new run:');
       print(
-        `${deps.calledAs} run ${quoted(file.settings.source)} ${pictures.map((image) => `--include ${quoted(globOf(image))}`).join(' ')}`,
+        'This run cannot ask them again. A new run asks every question about these pictures, and pays for all:',
+      );
+      print(
+        `${deps.calledAs} run ${quoted(file.settings.source)}${settingsOf(file, deps)} ${pictures.map((image) => `--include ${quoted(globOf(image))}`).join(' ')}`,
       );
     }
     return EXIT.ok;
@@ -55,6 +60,14 @@ export async function resultsCommand(
   print('');
   print(`All of it: ${recorded.place}/results.json`);
   return EXIT.ok;
+}
+
+/** Flags that make a new run ask as this one did, as far as the results tell; its prompts file they do not. */
+function settingsOf({ settings }: ResultsFile, { config }: Deps): string {
+  return (
+    (settings.model === config.model ? '' : ` --model ${quoted(settings.model)}`) +
+    (settings.detail === config.detail ? '' : ` --detail ${settings.detail}`)
+  );
 }
 
 function overview(

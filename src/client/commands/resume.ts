@@ -110,7 +110,11 @@ function alreadyEnded(deps: Deps, display: Display, recorded: RecordedRun): numb
     hints:
       exitStatus === EXIT.ok
         ? ['Nothing is left to do.']
-        : [`What is missing, and how to ask it again: ${deps.calledAs} results ${recorded.run} --missing`],
+        : [
+            'This run has ended: resume cannot ask its missing answers again.',
+            `Which they are, and the command that asks about those pictures in a new run: ` +
+              `${deps.calledAs} results ${recorded.run} --missing`,
+          ],
   });
   return exitStatus;
 }

@@ -8,6 +8,8 @@ import { noWorker } from '../notices.ts';
 import { workersPoll } from '../observe.ts';
 import { estimateLines } from '../render/estimate.ts';
 import { runInputOf, type RunFlags } from '../run-input.ts';
+import { plural } from '../../shared/phrases.ts';
+import type { RunInput } from '../../shared/types.ts';
 import { startRun } from '../start-run.ts';
 import { runsUnderWay } from '../under-way.ts';
 
@@ -28,11 +30,24 @@ export async function runCommand(deps: Deps, source: string, flags: RunFlags): P
     return EXIT.ok;
   }
   requireKey(deps);
+  await checkPictures(deps, config, input);
   return startAndFollow(deps, deps.config, input, {
     flags,
     said: setLimits(deps.config, flags),
     hints: [],
   });
+}
+
+/** A folder without a picture is told before an engine is started for it. Of a bucket the plan tells. */
+async function checkPictures(deps: Deps, config: Config, input: RunInput): Promise<void> {
+  if (config.address !== null || input.source.startsWith('gs://')) return;
+  const { images, skipped } = await deps.estimateRun(config, { ...input, limit: 1 });
+  if (images > 0) return;
+  const passed = skipped > 0 ? ` (${plural(skipped, 'file')} passed over)` : '';
+  throw new UsageError(
+    `${JSON.stringify(input.source)} holds no JPEG, PNG or WebP pictures${passed}. ` +
+      'Name the folder that has them, or change --include and --exclude.',
+  );
 }
 
 /** Starts a run and shows it; shared by `run` and the demonstration. */

@@ -2,7 +2,7 @@ import { liveView } from '../live-view.ts';
 import { lookAtRun, summaryNow } from '../look-at-run.ts';
 import { EXIT, type Deps } from '../deps.ts';
 import { findRun } from '../find-run.ts';
-import { duration } from '../render/format.ts';
+import { labelled } from '../render/format.ts';
 import { plainLine } from '../render/live.ts';
 import { honestState, summaryLines } from '../render/summary.ts';
 import { hasEnded } from '../runs.ts';
@@ -27,10 +27,9 @@ export async function statusCommand(
   summaryLines(summary, deps.terminal.columns()).forEach(print);
   if (view !== null && !hasEnded(recorded)) print(plainLine(view));
   const block = (now.live?.progress ?? recorded.progress)?.block ?? null;
-  if (block !== null) print(`Blocked    ${block.reason} ${block.remedy}`);
-  const updated = recorded.progress?.updatedAt;
-  if (now.live === null && updated !== undefined) {
-    print(`Recorded   ${duration(deps.now() - Date.parse(updated))} ago`);
+  if (block !== null) {
+    const width = deps.terminal.columns();
+    [...labelled('BLOCKED', block.reason, width), ...labelled('', block.remedy, width)].forEach(print);
   }
   if (['paused', 'blocked', 'interrupted'].includes(summary.state)) {
     print(`Go on with: ${deps.calledAs} resume ${recorded.run}`);

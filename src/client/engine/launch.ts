@@ -1,4 +1,4 @@
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { environmentOf, readConfig, type Config } from '../../config.ts';
 import { DEMO_TASK_QUEUE } from '../../shared/names.ts';
 import type { Deps } from '../deps.ts';
@@ -64,7 +64,7 @@ export async function launchEngine(
         cacheDir: config.cacheDir,
         log: options.log,
       });
-      options.log(`Starting the embedded Temporal server (${origin}).`);
+      options.log(`Starting the embedded Temporal server (${startedFrom(origin, path)}).`);
       const [file = process.execPath, ...args] = deps.self;
       return {
         file,
@@ -74,6 +74,12 @@ export async function launchEngine(
     },
   });
 }
+
+/** Where the server's program is from, for a person: it was downloaded once, or is one of theirs. */
+const startedFrom = (origin: string, path: string): string =>
+  origin === 'PATH' || origin === 'TEMPORAL_CLI_PATH'
+    ? `${path}, from ${origin}`
+    : `kept in ${dirname(path)}`;
 
 /** What the supervisor runs, from the environment that {@link launchEngine} gave it. */
 export function engineSpec(deps: Deps, temporal: string): EngineSpec {

@@ -56,3 +56,29 @@ export function pad(text: string, width: number, side: 'left' | 'right' = 'left'
 
 const segmenter = new Intl.Segmenter('en', { granularity: 'grapheme' });
 const two = (n: number): string => String(n).padStart(2, '0');
+
+/** `0:07`, `12:05`, `1:02:33`: for a display that must not jump. */
+export function clock(ms: number): string {
+  const seconds = Math.floor(Math.max(0, ms) / 1000);
+  const [h, m, s] = [Math.floor(seconds / 3600), Math.floor(seconds / 60) % 60, seconds % 60];
+  return h > 0 ? `${String(h)}:${two(m)}:${two(s)}` : `${String(m)}:${two(s)}`;
+}
+
+/** Breaks a text of ours at spaces; a longer word (a path, an address) stays whole, so that it can be copied. */
+export function wrap(text: string, width: number): string[] {
+  const lines: string[] = [];
+  for (const word of text.split(/ +/)) {
+    const last = lines.at(-1);
+    if (last === undefined || stringWidth(`${last} ${word}`) > width) lines.push(word);
+    else lines[lines.length - 1] = `${last} ${word}`;
+  }
+  return lines;
+}
+
+/** Width of the labels at the left of what a command tells. */
+export const LABEL = 11;
+
+/** `Answers    84 of 84`, with further lines below the text. */
+export function labelled(label: string, text: string, width: number): string[] {
+  return wrap(text, Math.max(20, width - LABEL)).map((line, at) => pad(at === 0 ? label : '', LABEL) + line);
+}

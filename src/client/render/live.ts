@@ -1,71 +1,82 @@
 import type { Colors } from 'picocolors/types.js';
-import { inWords } from '../../shared/phrases.ts';
-import type { RunState } from '../../shared/types.ts';
+import stringWidth from 'string-width';
+import { inWords, plural } from '../../shared/phrases.ts';
 import type { LiveView } from '../live-view.ts';
-import { bar, count, cut, duration, of, pad, percent } from './format.ts';
+import { bar, clock, count, cut, LABEL, of, pad, percent } from './format.ts';
 
-const BAR = 30;
-const SIMULATED = 'SIMULATED: no model looks at the pictures';
+const BAR = 40;
+/** Room beside the bar: percentage and time. */
+const BESIDE_BAR = 14;
+const LONGEST_NAME = 40;
+const MATCH_BAR = 20;
+const SIMULATED = 'SIMULATED  no model looks at the pictures';
 
-const SAID: Record<RunState, string> = {
-  planning: 'planning',
-  running: 'running',
-  paused: 'PAUSED',
-  blocked: 'BLOCKED',
-  complete: 'complete',
-  incomplete: 'finished, some answers are missing',
-  cancelled: 'cancelled',
-  failed: 'failed',
-};
+type Paint = (text: string) => string;
 
-/** The display of a run under way, one string a line, none wider than `width`. */
+/**
+ * The display of a run under way, one string a line, none wider than `width`. Every figure has its place from the first
+ * look to the last; what comes and goes (a block, failures) stands below.
+ */
 export function liveLines(view: LiveView, width: number, colors: Colors): string[] {
   const lines: string[] = [];
-  const line = (text: string, paint: (text: string) => string = (t) => t): void => {
-    lines.push(paint(cut(text, width)));
+  const line = (text: string, paint: Paint = (t) => t): void => void lines.push(paint(cut(text, width)));
+  const fact = (label: string, text: string, paint: Paint = (t) => t): void => {
+    const room = Math.max(0, width - LABEL);
+    lines.push(colors.dim(cut(pad(label, LABEL), width)) + paint(cut(text, room)));
   };
   if (view.simulated) line(SIMULATED, colors.magenta);
+  const going = view.state === 'running';
+  const share = going ? Math.min(view.share, 0.999) : view.share;
+  const room = Math.max(1, Math.min(BAR, width - BESIDE_BAR));
   line(
-    `${view.run} · ${SAID[view.state]}${view.fresh ? '' : ' (last record)'} · ${view.source}`,
-    colors.bold,
+    `${bar(share, room)} ${pad(percent(share), 5, 'right')}  ${clock(view.elapsedMs)}`,
+    going ? colors.green : colors.yellow,
   );
-  const room = Math.max(5, Math.min(BAR, width - 50));
-  line(
-    `${bar(view.share, room)} ${percent(view.share)} · ${duration(view.elapsedMs)} · ${remaining(view)}`,
-    view.state === 'running' ? colors.green : colors.yellow,
+  fact('State', stateOf(view), going ? undefined : colors.yellow);
+  line('');
+  fact('Pictures', of(view.picturesDone, view.pictures) + (view.listing ? ' found so far' : ''));
+  fact('Answers', of(view.answered, view.questions));
+  fact(
+    'Requests',
+    `${count(view.lastMinute.requests)} in the last minute, ${atMost(view.limits.requestsPerMinute)}`,
   );
-  line(
-    `pictures ${of(view.picturesDone, view.pictures)}${view.listing ? ' (listing)' : ''}` +
-      ` · answers ${of(view.answered, view.questions)} · failed ${count(view.failed)}` +
-      (view.skipped > 0 ? ` · skipped ${count(view.skipped)}` : ''),
+  fact(
+    'Tokens',
+    `${count(view.lastMinute.tokens)} in the last minute, ${atMost(view.limits.tokensPerMinute)}`,
   );
-  line(
-    `last minute: requests ${of(view.lastMinute.requests, view.limits.requestsPerMinute)}` +
-      ` · tokens ${of(view.lastMinute.tokens, view.limits.tokensPerMinute)}`,
-  );
-  line(
-    `calls under way ${count(view.callsUnderWay)} · waiting for the limiter ${count(view.waiting)}` +
-      ` · 429s ${count(view.rateLimited)} · base64 fallbacks ${count(view.fallbacks)}`,
-  );
-  line('matches', colors.dim);
-  for (const { name, matches } of view.prompts) line(`  ${pad(count(matches), 6, 'right')}  ${name}`);
+  fact('Calls', `${count(view.callsUnderWay)} under way, ${count(view.waiting)} waiting for the limiter`);
+  const troubles = troublesOf(view);
+  fact('Trouble', troubles, troubles === 'none' ? undefined : colors.yellow);
+  line('');
+  matchLines(view, width).forEach((text, at) => fact(at === 0 ? 'Matches' : '', text));
   if (view.block !== null) {
-    line(`BLOCKED: ${view.block.reason}`, colors.red);
-    line(`  ${view.block.remedy}`, colors.yellow);
+    line('');
+    fact('BLOCKED', view.block.reason, colors.red);
+    fact('', view.block.remedy, colors.yellow);
     if (view.block.nextProbeAt !== undefined)
-      line(`  tries again by itself at ${view.block.nextProbeAt.slice(11, 19)} UTC`);
+      fact('', `tries again by itself at ${view.block.nextProbeAt.slice(11, 19)} UTC`);
   }
-  for (const failure of view.failures) {
-    line(`! ${failure.kind}: ${failure.image} · ${failure.prompt}: ${failure.message}`, colors.red);
-  }
+  if (view.failures.length > 0) line('');
+  for (const failure of view.failures) line(`! ${failureText(failure)}`, colors.red);
   return lines;
+}
+
+/** One failure in one line. Cleaned by whoever prints it. */
+export const failureText = ({ image, prompt, kind, message }: LiveView['failures'][number]): string =>
+  `${kind}: ${image} · ${prompt}: ${message}`;
+
+/** Before the plan is made there are no figures yet. */
+export function planningLines(waitsFor: string | null, ms: number, width: number, colors: Colors): string[] {
+  const lines = [`Planning: the source, the results place and the model are looked at   ${clock(ms)}`];
+  if (waitsFor !== null) lines.push(`  ${waitsFor}`);
+  return lines.map((text, at) => (at === 0 ? cut(text, width) : colors.yellow(cut(text, width * 3))));
 }
 
 /** The same in one plain line, for a log. */
 export function plainLine(view: LiveView): string {
   const parts = [
     view.simulated ? `SIMULATED ${view.run}` : view.run,
-    SAID[view.state],
+    stateOf(view),
     `pictures ${of(view.picturesDone, view.pictures)}`,
     `answers ${of(view.answered, view.questions)}`,
     `matches ${count(view.prompts.reduce((sum, { matches }) => sum + matches, 0))}`,
@@ -75,14 +86,58 @@ export function plainLine(view: LiveView): string {
       `${of(view.lastMinute.tokens, view.limits.tokensPerMinute)} tokens`,
     `429s ${count(view.rateLimited)}`,
     `fallbacks ${count(view.fallbacks)}`,
-    remaining(view),
   ];
   return cut(parts.join(' · '), 1000);
 }
 
+function stateOf(view: LiveView): string {
+  const text = wordsOf(view);
+  return view.fresh ? text : `${text} (as last recorded; the run does not answer now)`;
+}
+
+function wordsOf(view: LiveView): string {
+  const calls = view.callsUnderWay;
+  switch (view.state) {
+    case 'running':
+      return `running, ${remaining(view)}`;
+    case 'paused':
+      return calls > 0 ? `pausing: ${plural(calls, 'call')} still under way` : 'PAUSED';
+    case 'blocked':
+      return calls > 0 ? `BLOCKED, ${plural(calls, 'call')} still under way` : 'BLOCKED';
+    case 'incomplete':
+      return 'finished, some answers are missing';
+    default:
+      return view.state;
+  }
+}
+
 function remaining(view: LiveView): string {
-  if (view.state === 'paused' || view.state === 'blocked') return 'waits';
   if (view.remainingMs === null) return 'time remaining unknown';
   if (view.remainingMs === 0 && !view.listing) return 'last calls';
   return view.listing ? `over ${inWords(view.remainingMs)} left` : `${inWords(view.remainingMs)} left`;
+}
+
+const atMost = (limit: number): string => `${count(limit)} at most`;
+
+function troublesOf(view: LiveView): string {
+  const troubles: [number, string][] = [
+    [view.failed, 'failed'],
+    [view.skipped, 'skipped'],
+    [view.rateLimited, 'answered 429'],
+    [view.fallbacks, 'fell back to base64'],
+  ];
+  const there = troubles.filter(([n]) => n > 0).map(([n, what]) => `${count(n)} ${what}`);
+  return there.length === 0 ? 'none' : there.join(', ');
+}
+
+/** A question's matches, with a bar that is full when every picture matches. */
+function matchLines({ prompts, pictures }: LiveView, width: number): string[] {
+  const names = prompts.map(({ name }) => cut(name, LONGEST_NAME));
+  const longest = Math.max(0, ...names.map((name) => stringWidth(name)));
+  const digits = count(pictures).length;
+  const room = Math.min(MATCH_BAR, width - LABEL - longest - digits - 4);
+  return prompts.map(({ matches }, at) => {
+    const long = room < 4 || pictures === 0 ? 0 : Math.ceil((matches / pictures) * room);
+    return `${pad(names[at] ?? '', longest)}  ${pad(count(matches), digits, 'right')}  ${'■'.repeat(long)}`.trimEnd();
+  });
 }

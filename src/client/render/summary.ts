@@ -1,5 +1,5 @@
 import type { Counts, RunState } from '../../shared/types.ts';
-import { count, duration, of } from './format.ts';
+import { count, duration, labelled, of } from './format.ts';
 import { table } from './table.ts';
 
 /** What is said of a run that has ended or stands still. */
@@ -12,7 +12,10 @@ export interface Summary {
   listing: boolean;
   skipped: number;
   prompts: { id: string; name: string }[];
-  counts: Counts;
+  /** `null` where nothing is recorded yet: unknown is not 0. */
+  counts: Counts | null;
+  /** Age of the record that the numbers are from, in milliseconds; `null`: they are the run's own, of this moment. */
+  recordedMsAgo: number | null;
   /** Folder or `gs://` place of the run. */
   results: string;
   elapsedMs: number | null;
@@ -31,8 +34,12 @@ const TITLE: Record<Summary['state'], string> = {
 };
 
 /** The state as it may be shown: never complete while an answer is missing. */
-export function honestState(state: Summary['state'], counts: Counts, questions: number): Summary['state'] {
-  return state === 'complete' && counts.answered < questions ? 'incomplete' : state;
+export function honestState(
+  state: Summary['state'],
+  counts: Counts | null,
+  questions: number,
+): Summary['state'] {
+  return state === 'complete' && (counts?.answered ?? 0) < questions ? 'incomplete' : state;
 }
 
 /** Table of matches, totals and where the results are. */
@@ -40,12 +47,18 @@ export function summaryLines(summary: Summary, width: number): string[] {
   const { counts, prompts } = summary;
   const questions = summary.images * prompts.length;
   const state = honestState(summary.state, counts, questions);
-  const failures = Object.entries(counts.failures).sort(([, a], [, b]) => b - a);
-  const unasked = Math.max(0, questions - counts.answered - counts.failed);
-  return [
+  const fact = (label: string, text: string): string[] => labelled(label, text, width);
+  const title = [
     ...(summary.simulated ? ['SIMULATED: no model looked at the pictures; every answer is made up.'] : []),
     `Run ${summary.run} ${TITLE[state]}.`,
     '',
+  ];
+  if (counts === null)
+    return [...title, ...fact('Recorded', 'nothing yet; results come a moment after the first answers')];
+  const failures = Object.entries(counts.failures).sort(([, a], [, b]) => b - a);
+  const unasked = Math.max(0, questions - counts.answered - counts.failed);
+  return [
+    ...title,
     ...table(
       [
         { title: 'Question', shrinks: true },
@@ -55,19 +68,39 @@ export function summaryLines(summary: Summary, width: number): string[] {
       width,
     ),
     '',
-    `Pictures   ${of(counts.imagesComplete, summary.images)} with every answer${summary.listing ? ' (still listing)' : ''}` +
-      (summary.skipped > 0 ? `, ${count(summary.skipped)} skipped` : ''),
-    `Answers    ${of(counts.answered, questions)}` +
-      (counts.failed > 0 ? `, ${count(counts.failed)} failed` : '') +
-      (unasked > 0 ? `, ${count(unasked)} not asked yet` : ''),
+    ...fact(
+      'Pictures',
+      `${of(counts.imagesComplete, summary.images)} with every answer${summary.listing ? ' (still listing)' : ''}` +
+        (summary.skipped > 0 ? `, ${count(summary.skipped)} skipped` : ''),
+    ),
+    ...fact(
+      'Answers',
+      of(counts.answered, questions) +
+        (counts.failed > 0 ? `, ${count(counts.failed)} failed` : '') +
+        (unasked > 0
+          ? `, ${count(unasked)} ${state === 'interrupted' ? 'not recorded' : 'not there yet'}`
+          : ''),
+    ),
     ...(failures.length > 0
-      ? [`Failures   ${failures.map(([kind, n]) => `${kind} ${count(n)}`).join(', ')}`]
+      ? fact('Failures', failures.map(([kind, n]) => `${kind} ${count(n)}`).join(', '))
       : []),
-    `Tokens     ${count(counts.inputTokens)} in (${count(counts.cachedTokens)} cached), ` +
-      `${count(counts.outputTokens)} out; ${count(counts.charged)} counted against the limit`,
-    `Calls      ${count(counts.tries)}, ${count(counts.rateLimited)} answered 429, ` +
-      `${count(counts.fallbacks)} fell back to base64`,
-    ...(summary.elapsedMs === null ? [] : [`Time       ${duration(summary.elapsedMs)}`]),
-    `Results    ${summary.results}/results.json`,
+    ...fact(
+      'Tokens',
+      `${count(counts.inputTokens)} in (${count(counts.cachedTokens)} cached), ` +
+        `${count(counts.outputTokens)} out; ${count(counts.charged)} counted against the limit`,
+    ),
+    ...fact(
+      'Calls',
+      `${count(counts.tries)}, ${count(counts.rateLimited)} answered 429, ` +
+        `${count(counts.fallbacks)} fell back to base64`,
+    ),
+    ...(summary.elapsedMs === null ? [] : fact('Time', duration(summary.elapsedMs))),
+    ...(summary.recordedMsAgo === null
+      ? []
+      : fact('Recorded', `${duration(summary.recordedMsAgo)} ago${state === 'interrupted' ? LATER : ''}`)),
+    ...fact('Results', `${summary.results}/results.json`),
   ];
 }
+
+/** What the last record of an interrupted run leaves out. */
+const LATER = '; answers that came later are kept too, and count again when the run goes on';
