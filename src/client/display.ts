@@ -65,13 +65,13 @@ const write = (stream: NodeJS.WritableStream, text: string): void => void stream
 const WIDE = 120;
 
 /** The run's folder is not in it: there is none before the plan is made. */
-const startLines = (info: StartInfo): string[] =>
+const startLines = (info: StartInfo, width: number): string[] =>
   [
     ['Server', info.server],
     ['Run', `${info.run}${info.simulated ? ' (SIMULATED)' : ''}`],
     ['Source', info.source],
     ...(info.webUi === null ? [] : [['Web UI', info.webUi]]),
-  ].map(([label = '', text = '']) => factLine(label, text));
+  ].flatMap(([label = '', text = '']) => labelled(label, cut(text, 2000), width));
 
 const factLine = (label: string, text: string): string => pad(label, LABEL) + cut(text, 2000);
 
@@ -115,7 +115,7 @@ function liveDisplay(terminal: Terminal): Display {
   const folder = folderTeller(above);
   return {
     start(info) {
-      startLines(info).forEach((line) => write(terminal.out, line));
+      startLines(info, terminal.columns()).forEach((line) => write(terminal.out, line));
       folder.of(info);
     },
     planning({ waitsFor, ms }) {
@@ -146,7 +146,7 @@ function plainDisplay(terminal: Terminal, now: () => number): Display {
   const folder = folderTeller(line);
   return {
     start(info) {
-      startLines(info).forEach(line);
+      startLines(info, WIDE).forEach(line);
       folder.of(info);
     },
     planning({ waitsFor }) {

@@ -153,9 +153,9 @@ describe('live display', () => {
     ];
     expect(liveLines(view({ prompts, remainingMs: 60_000 }), 80, colors)).toEqual([
       '░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░░   0 %  1:00',
-      'State      running, 60 seconds left',
+      'State      running, 60 seconds left (Ctrl-C pauses)',
       '',
-      'Pictures   0 of 14',
+      'Pictures   0 of 14 done',
       'Answers    0 of 28',
       'Requests   0 in the last minute, 480 at most',
       'Tokens     0 in the last minute, 28,000 at most',

@@ -32,9 +32,9 @@ export function liveLines(view: LiveView, width: number, colors: Colors): string
     `${bar(share, room)} ${pad(percent(share), 5, 'right')}  ${clock(view.elapsedMs)}`,
     going ? colors.green : colors.yellow,
   );
-  fact('State', stateOf(view), going ? undefined : colors.yellow);
+  fact('State', stateOf(view) + (going ? ' (Ctrl-C pauses)' : ''), going ? undefined : colors.yellow);
   line('');
-  fact('Pictures', of(view.picturesDone, view.pictures) + (view.listing ? ' found so far' : ''));
+  fact('Pictures', `${of(view.picturesDone, view.pictures)}${view.listing ? ' found so far' : ''} done`);
   fact('Answers', of(view.answered, view.questions));
   fact(
     'Requests',
