@@ -2,13 +2,15 @@ import type { Colors } from 'picocolors/types.js';
 import stringWidth from 'string-width';
 import { inWords, plural } from '../../shared/phrases.ts';
 import type { LiveView } from '../live-view.ts';
-import { bar, clock, count, cut, LABEL, of, pad, percent } from './format.ts';
+import { bar, clock, count, cut, LABEL, labelled, of, pad, percent } from './format.ts';
 
 const BAR = 40;
 /** Room beside the bar: percentage and time. */
 const BESIDE_BAR = 14;
 const LONGEST_NAME = 40;
 const MATCH_BAR = 20;
+/** A provider's own words may be long. */
+const BLOCK_LINES = 4;
 const SIMULATED = 'SIMULATED  no model looks at the pictures';
 
 type Paint = (text: string) => string;
@@ -51,10 +53,15 @@ export function liveLines(view: LiveView, width: number, colors: Colors): string
   matchLines(view, width).forEach((text, at) => fact(at === 0 ? 'Matches' : '', text));
   if (view.block !== null) {
     line('');
-    fact('BLOCKED', view.block.reason, colors.red);
-    fact('', view.block.remedy, colors.yellow);
+    for (const text of labelled('BLOCKED', view.block.reason, width).slice(0, BLOCK_LINES))
+      line(text, colors.red);
+    for (const text of labelled('', view.block.remedy, width).slice(0, BLOCK_LINES))
+      line(text, colors.yellow);
     if (view.block.nextProbeAt !== undefined)
-      fact('', `tries again by itself at ${view.block.nextProbeAt.slice(11, 19)} UTC`);
+      fact(
+        '',
+        `It tries again by itself at ${view.block.nextProbeAt.slice(11, 19)} UTC, and at once on \`resume\`.`,
+      );
   }
   if (view.failures.length > 0) line('');
   for (const failure of view.failures) line(`! ${failureText(failure)}`, colors.red);
