@@ -56,7 +56,8 @@ export interface LiveView {
   remainingMs: number | null;
 }
 
-const SHOWN_FAILURES = 3;
+/** So few that the display fits a terminal of 24 lines. */
+const SHOWN_FAILURES = 2;
 
 /** Pure: the numbers of a display from what was seen. */
 export function liveView(seen: Snapshot, now: number): LiveView {

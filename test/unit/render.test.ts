@@ -16,7 +16,7 @@ import {
   percent,
   wrap,
 } from '../../src/client/render/format.ts';
-import { liveLines, plainLine, planningLines } from '../../src/client/render/live.ts';
+import { failureText, liveLines, plainLine, planningLines } from '../../src/client/render/live.ts';
 import { honestState, summaryLines, type Summary } from '../../src/client/render/summary.ts';
 import { table } from '../../src/client/render/table.ts';
 import { noCounts } from '../../src/shared/counts.ts';
@@ -234,6 +234,30 @@ describe('live display', () => {
     const lines = liveLines(view({ failures, source: '/very/long/'.repeat(30) }), width, colors);
     for (const line of lines) expect(stringWidth(line)).toBeLessThanOrEqual(width);
     expect(lines.join('')).not.toContain(ESC);
+  });
+
+  test.each([
+    ['InvalidImage', 'a.jpg · every question'],
+    ['Refused', 'a.jpg · crowd'],
+  ] as const)('a failure of kind %s is told of %s', (kind, where) => {
+    const failure = { at: '', image: 'a.jpg', prompt: 'crowd', kind, message: 'why' };
+    expect(liveLines(view({ failures: [failure] }), 80, colors).slice(-2)).toEqual([
+      `! ${where}`,
+      `  ${kind}: why`,
+    ]);
+    expect(failureText(failure)).toBe(`${where}: ${kind}: why`);
+  });
+
+  test('the fullest display fits a terminal of 24 lines', () => {
+    const failures = [1, 2].map((n) => ({
+      ...{ at: '', image: `${String(n)}.jpg`, prompt: 'crowd', kind: 'Refused' as const, message: 'no' },
+    }));
+    const prompts = Array.from({ length: 6 }, (_, n) => ({
+      id: String(n),
+      name: `Q${String(n)}`,
+      matches: n,
+    }));
+    expect(liveLines(view({ simulated: true, failures, prompts }), 80, colors).length).toBeLessThan(23);
   });
 
   test('uses no colours unless told to', () => {

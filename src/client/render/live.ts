@@ -1,6 +1,7 @@
 import type { Colors } from 'picocolors/types.js';
 import stringWidth from 'string-width';
 import { inWords, plural } from '../../shared/phrases.ts';
+import type { FailureKind, FailureLine } from '../../shared/types.ts';
 import type { LiveView } from '../live-view.ts';
 import { bar, clock, count, cut, LABEL, labelled, of, pad, percent } from './format.ts';
 
@@ -64,13 +65,27 @@ export function liveLines(view: LiveView, width: number, colors: Colors): string
       );
   }
   if (view.failures.length > 0) line('');
-  for (const failure of view.failures) line(`! ${failureText(failure)}`, colors.red);
+  for (const failure of view.failures) {
+    line(`! ${whereOf(failure)}`, colors.red);
+    line(`  ${failure.kind}: ${failure.message}`);
+  }
   return lines;
 }
 
 /** One failure in one line. Cleaned by whoever prints it. */
-export const failureText = ({ image, prompt, kind, message }: LiveView['failures'][number]): string =>
-  `${kind}: ${image} · ${prompt}: ${message}`;
+export const failureText = (failure: FailureLine): string =>
+  `${whereOf(failure)}: ${failure.kind}: ${failure.message}`;
+
+/** Failures of a picture, which no question about it can escape. */
+const OF_PICTURE: readonly FailureKind[] = [
+  'InvalidImage',
+  'RequestTooLarge',
+  'PictureGone',
+  'PictureChanged',
+];
+
+const whereOf = ({ image, prompt, kind }: FailureLine): string =>
+  OF_PICTURE.includes(kind) ? `${image} · every question` : `${image} · ${prompt}`;
 
 /** Before the plan is made there are no figures yet. */
 export function planningLines(waitsFor: string | null, ms: number, width: number, colors: Colors): string[] {
