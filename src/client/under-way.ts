@@ -3,11 +3,16 @@ import type { Server } from './connection.ts';
 
 const LIST_MS = 5000;
 
-/** Runs that go on by themselves when a worker comes: neither ended nor paused nor blocked. Names, oldest first. */
-export async function runsUnderWay(server: Server): Promise<string[]> {
+/**
+ * Runs that spend by themselves while a worker is there, by name, oldest first. `running`: neither ended nor paused nor
+ * blocked; `blocked`: they try a call now and then.
+ */
+export async function runsUnderWay(server: Server, state: 'running' | 'blocked'): Promise<string[]> {
   const query =
     `WorkflowType = '${ANALYZE_IMAGES}' AND ExecutionStatus = 'Running' AND ` +
-    `ImageAnalysisState NOT IN ('paused', 'blocked')`;
+    (state === 'blocked'
+      ? `ImageAnalysisState = 'blocked'`
+      : `ImageAnalysisState NOT IN ('paused', 'blocked')`);
   const names: string[] = [];
   try {
     await server.client.connection.withDeadline(Date.now() + LIST_MS, async () => {

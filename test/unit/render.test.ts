@@ -159,7 +159,7 @@ describe('live display', () => {
       'Answers    0 of 28',
       'Requests   0 in the last minute, 480 at most',
       'Tokens     0 in the last minute, 28,000 at most',
-      'Calls      3 under way, 2 waiting for the limiter',
+      'Calls      3 under way, 2 waiting their turn',
       'Trouble    none',
       '',
       'Matches    Crowd Detection   7  ■■■■■■■■■■',

@@ -106,15 +106,24 @@ export function requireKey(deps: Deps): void {
   );
 }
 
-/** Says which runs go on because this command started the engine. */
+/** Says which other runs spend on this engine, so that nobody wonders at a slow run or a bill. */
 export async function sayUnderWay(
   server: Server,
   say: (text: string) => void,
   except?: string,
 ): Promise<void> {
-  if (server.engine?.startedHere !== true) return;
-  for (const run of await runsUnderWay(server)) {
-    if (run !== except) say(`Run ${run} was under way when the engine last stopped: it goes on.`);
+  if (server.engine === null) return;
+  const { startedHere } = server.engine;
+  for (const run of await runsUnderWay(server, 'running')) {
+    if (run === except) continue;
+    say(
+      startedHere
+        ? `Run ${run} was under way when the engine last stopped: it goes on.`
+        : `Run ${run} is under way on this engine too; both share its limits.`,
+    );
+  }
+  for (const run of await runsUnderWay(server, 'blocked')) {
+    if (run !== except) say(`Run ${run} is blocked: it tries a call now and then and goes on by itself.`);
   }
 }
 

@@ -47,7 +47,7 @@ export function liveLines(view: LiveView, width: number, colors: Colors): string
     'Tokens',
     `${count(view.lastMinute.tokens)} in the last minute, ${atMost(view.limits.tokensPerMinute)}`,
   );
-  fact('Calls', `${count(view.callsUnderWay)} under way, ${count(view.waiting)} waiting for the limiter`);
+  fact('Calls', `${count(view.callsUnderWay)} under way, ${count(view.waiting)} waiting their turn`);
   const troubles = troublesOf(view);
   fact('Trouble', troubles, troubles === 'none' ? undefined : colors.yellow);
   line('');
