@@ -1,15 +1,6 @@
 import { costOf } from './cost.ts';
 import type { ResultEntry, ResultImage, ResultsFile, Spread } from '../shared/results.ts';
-import type {
-  ImagePage,
-  ImageResult,
-  MinuteLine,
-  Plan,
-  Progress,
-  PromptResult,
-  SkippedObject,
-  Try,
-} from '../shared/types.ts';
+import type { ImagePage, ImageResult, Plan, Progress, PromptResult, SkippedObject } from '../shared/types.ts';
 
 /** Answers that a run has so far, batch by batch in the order of the pictures. Read twice when results are composed. */
 export interface AnsweredBatch {
@@ -176,24 +167,3 @@ export function spread(samples: number[]): Spread | null {
   const at = (share: number): number => sorted[Math.max(0, Math.ceil(share * sorted.length) - 1)] ?? 0;
   return { median: at(0.5), p95: at(0.95), samples: sorted.length };
 }
-
-/** One line for each minute in which something was sent, from the answers' tries. */
-export function minutesOf(tries: Iterable<Try>, earlier: readonly MinuteLine[] = []): MinuteLine[] {
-  const lines = new Map(earlier.map((line) => [line.at, { ...line }]));
-  for (const t of tries) {
-    const at = `${t.at.slice(0, 16)}:00.000Z`;
-    const line = lines.get(at) ?? { at, sent: 0, charged: 0, rateLimited: 0, waitMs: 0 };
-    lines.set(at, line);
-    line.sent += 1;
-    line.charged += t.charged;
-    if (t.outcome === 'RateLimited') line.rateLimited += 1;
-    line.waitMs += t.waitMs ?? 0;
-  }
-  return [...lines.values()].sort((a, b) => (a.at < b.at ? -1 : 1));
-}
-
-/** All tries of a picture. */
-export const triesOf = (image: ImageResult): Try[] =>
-  Object.values(image.prompts).flatMap((outcome) =>
-    outcome.ok ? outcome.result.tries : outcome.failure.tries,
-  );

@@ -2,6 +2,7 @@ import { type AskDeps, createAskModel } from './ask-model.ts';
 import { createListImages } from './list-images.ts';
 import { createOpenBatch } from './open-batch.ts';
 import { createPlanRun, type PlanDeps } from './plan-run.ts';
+import { createSalvageBatch } from './salvage-batch.ts';
 import { createSaveBatch } from './save-batch.ts';
 import { createSaveResults, type SaveResultsDeps } from './save-results.ts';
 import { createSaveSegment } from './save-segment.ts';
@@ -17,6 +18,7 @@ export function createRunActivities(deps: PlanDeps & Pick<SaveResultsDeps, 'answ
     listImages: createListImages(deps),
     openBatch: createOpenBatch(deps),
     saveBatch: createSaveBatch(deps),
+    salvageBatch: createSalvageBatch(deps),
     saveSegment: createSaveSegment({ ...deps, shards }),
     saveResults: createSaveResults({ ...deps, shards }),
   };

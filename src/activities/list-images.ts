@@ -1,6 +1,6 @@
-import { Context } from '@temporalio/activity';
 import { files } from '../shared/names.ts';
 import type { ImagePage, PageSummary } from '../shared/types.ts';
+import { withHeartbeat } from './heartbeat.ts';
 import type { OpenSource } from './ports.ts';
 import { runFailure } from './run-failure.ts';
 import type { RunFiles, RunPlace } from './run-files.ts';
@@ -24,22 +24,16 @@ export function createListImages(deps: { files: RunFiles; openSource: OpenSource
       const plan = await deps.files.plan(input);
       const store = deps.files.store(input.results);
       const left = plan.limit === null ? Infinity : plan.limit - input.found;
-      const ctx = Context.current();
-      const beat = setInterval(() => {
-        ctx.heartbeat();
-      }, 5_000);
-      try {
+      return await withHeartbeat(async (signal) => {
         const source = deps.openSource(plan.source, { include: plan.include, exclude: plan.exclude });
-        const listed = await source.list(input.cursor, Math.min(input.max, left), ctx.cancellationSignal);
+        const listed = await source.list(input.cursor, Math.min(input.max, left), signal);
         const next = listed.images.length >= left ? null : listed.next;
         const page: ImagePage = { page: input.page, images: listed.images, skipped: listed.skipped, next };
         const path = files.page(input.page);
         const created = await store.create(path, `${JSON.stringify(page)}\n`);
         const kept = created ? page : await deps.files.page(input, input.page);
         return { images: kept.images.length, skipped: kept.skipped.length, next: kept.next };
-      } finally {
-        clearInterval(beat);
-      }
+      });
     } catch (err) {
       throw runFailure(err);
     }

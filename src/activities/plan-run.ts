@@ -14,6 +14,7 @@ import type {
 } from '../shared/types.ts';
 import { SCHEMA_CHARS } from './answer.ts';
 import { classify, toFailure } from './failure.ts';
+import { withHeartbeat } from './heartbeat.ts';
 import { inspectPicture, MAX_PICTURE_BYTES } from './picture.ts';
 import { type ImageSource, type Model, ModelError, type OpenSource } from './ports.ts';
 import { invalidInput, runFailure } from './run-failure.ts';
@@ -67,7 +68,7 @@ const NAMES_TRIED = 20;
 export function createPlanRun(deps: PlanDeps) {
   return async function planRun(given: PlanInput): Promise<PlanSummary> {
     try {
-      return await makePlan(deps, given);
+      return await withHeartbeat(() => makePlan(deps, given));
     } catch (err) {
       throw runFailure(err, true);
     }
@@ -233,9 +234,9 @@ function checkCost(call: {
   const advice =
     call.detail !== 'low' && low <= limits.tokensPerMinute
       ? `With detail low a call costs about ${low} tokens and fits.`
-      : 'Shorten the questions, use smaller pictures or another model, or raise the limit.';
+      : `Shorten the questions, use smaller pictures or another model, or raise TOKENS_PER_MINUTE (--tpm) to ${tokensPerCall} or more.`;
   throw invalidInput(
-    `tokens a minute: one call costs about ${tokensPerCall} tokens (a picture of ${picture.width}×${picture.height} at detail ` +
+    `TOKENS_PER_MINUTE: one call costs about ${tokensPerCall} tokens (a picture of ${picture.width}×${picture.height} at detail ` +
       `${call.detail}), more than the ${limits.tokensPerMinute} a whole minute allows. ${advice}`,
   );
 }

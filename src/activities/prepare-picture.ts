@@ -22,12 +22,13 @@ export class UnusablePicture extends Error {
   override readonly name = 'UnusablePicture';
 }
 
-/** By a URL that the provider fetches: nothing of the picture is held in memory. */
+/** By a URL that the provider fetches: nothing of the picture is held in memory. Throws an {@link UnusablePicture}. */
 export async function prepareUrl(
   plan: Plan,
   image: ImageRef,
   sign: NonNullable<ImageSource['signedUrl']>,
 ): Promise<PreparedPicture> {
+  checkSize(image);
   const started = performance.now();
   const url = await sign(image);
   return {
@@ -41,6 +42,13 @@ export async function prepareUrl(
   };
 }
 
+/** What the listing already tells. */
+function checkSize(image: ImageRef): void {
+  if (image.bytes === 0) throw new UnusablePicture('it is empty');
+  if (image.bytes <= MAX_PICTURE_BYTES) return;
+  throw new UnusablePicture(`it has ${image.bytes} bytes; the provider takes ${MAX_PICTURE_BYTES} at most`);
+}
+
 /** By its bytes, which are looked at first. Throws a `SourceError` or an {@link UnusablePicture}. */
 export async function prepareBytes(
   plan: Plan,
@@ -48,9 +56,7 @@ export async function prepareBytes(
   source: ImageSource,
   signal: AbortSignal,
 ): Promise<PreparedPicture> {
-  if (image.bytes > MAX_PICTURE_BYTES) {
-    throw new UnusablePicture(`it has ${image.bytes} bytes; the provider takes ${MAX_PICTURE_BYTES} at most`);
-  }
+  checkSize(image);
   const started = performance.now();
   const bytes = await source.read(image, signal);
   const read = performance.now();

@@ -116,7 +116,8 @@ export function createQuestion(deps: QuestionDeps, parts: QuestionParts): { ask(
         return;
       case 'retry': {
         const last = memory.tries.at(-1);
-        if (last) last.waitMs = verdict.waitMs;
+        // A call that we ended ourselves is no try, and there is no wait after it.
+        if (last && verdict.kind !== 'Lost') last.waitMs = verdict.waitMs;
         parts.beat();
         const left = allowance.left();
         const tries = `try ${memory.tries.length} of ${MAX_TRIES}`;

@@ -32,19 +32,20 @@ export function createRunFiles(openStore: OpenStore): RunFiles {
     if (text === null) throw brokenRun(`${place.results}/${files.run} is gone`);
     if (planHash(text) !== place.plan)
       throw brokenRun(`${place.results}/${files.run} was changed after the run started`);
-    return JSON.parse(text) as Plan;
+    return parsed<Plan>(text, `${place.results}/${files.run}`);
   }
 
   async function readPage(place: RunPlace, page: number): Promise<ImagePage> {
     const text = await openStore(place.results).read(files.page(page));
     if (text === null) throw brokenRun(`${place.results}/${files.page(page)} is gone`);
-    return JSON.parse(text) as ImagePage;
+    return parsed<ImagePage>(text, `${place.results}/${files.page(page)}`);
   }
 
   const runFiles: RunFiles = {
     store: openStore,
     plan: (place) => kept(plans, `${place.results} ${place.plan}`, PLANS_KEPT, () => readPlan(place)),
-    page: (place, page) => kept(pages, `${place.results} ${page}`, PAGES_KEPT, () => readPage(place, page)),
+    page: (place, page) =>
+      kept(pages, `${place.results} ${place.plan} ${page}`, PAGES_KEPT, () => readPage(place, page)),
     async image(place, page, index) {
       const image = (await runFiles.page(place, page)).images[index];
       if (image === undefined)
@@ -53,6 +54,15 @@ export function createRunFiles(openStore: OpenStore): RunFiles {
     },
   };
   return runFiles;
+}
+
+/** A file's JSON. Throws a `Blocked` failure when it is none: files of a run are written whole. */
+export function parsed<T>(text: string, file: string): T {
+  try {
+    return JSON.parse(text) as T;
+  } catch {
+    throw brokenRun(`${file} is damaged`);
+  }
 }
 
 /** First 32 hexadecimal digits of the SHA-256 of `run.json`'s text. */

@@ -1,18 +1,12 @@
-import { Context } from '@temporalio/activity';
 import { files } from '../shared/names.ts';
-import type {
-  ImagePage,
-  ImageResult,
-  MinuteLine,
-  Plan,
-  Progress,
-  Segment,
-  SkippedObject,
-} from '../shared/types.ts';
-import { composeHead, composeImage, createPerformance, minutesOf, triesOf } from './compose-results.ts';
+import type { ImagePage, Plan, Progress, SkippedObject } from '../shared/types.ts';
+import { composeHead, composeImage, createPerformance } from './compose-results.ts';
 import type { AnsweredBatch } from './compose-results.ts';
+import { withHeartbeat } from './heartbeat.ts';
+import { saveMinutes } from './minutes.ts';
 import { runFailure } from './run-failure.ts';
 import type { RunFiles, RunPlace } from './run-files.ts';
+import type { AnswersOf } from './salvage-batch.ts';
 import type { ShardReader } from './shards.ts';
 
 export interface SaveResultsInput extends RunPlace {
@@ -21,13 +15,14 @@ export interface SaveResultsInput extends RunPlace {
   pages: number[];
   /** Write `results.json` too, and not only the progress record. */
   full: boolean;
+  /** The last time: what a batch has answered must be in it. */
+  final: boolean;
 }
 
 export interface SaveResultsDeps {
   files: RunFiles;
   shards: ShardReader;
-  /** What a batch that has no shard has answered so far; empty when it cannot be asked. */
-  answersOf: (workflowId: string) => Promise<ImageResult[]>;
+  answersOf: AnswersOf;
 }
 
 /** Skipped objects that `results.json` names; the listed pages name them all. */
@@ -40,20 +35,16 @@ const SKIPPED_NAMED = 1_000;
  */
 export function createSaveResults(deps: SaveResultsDeps) {
   return async function saveResults(input: SaveResultsInput): Promise<void> {
-    const ctx = Context.current();
-    const beat = setInterval(() => {
-      ctx.heartbeat();
-    }, 5_000);
     try {
-      const plan = await deps.files.plan(input);
-      const store = deps.files.store(input.results);
-      const minutes = await readMinutes(deps, plan, input);
-      await store.replace(files.progress, [`${JSON.stringify({ ...input.progress, minutes })}\n`]);
-      if (input.full) await store.replace(files.results, resultsText(deps, plan, input));
+      await withHeartbeat(async () => {
+        const plan = await deps.files.plan(input);
+        const store = deps.files.store(input.results);
+        const minutes = await saveMinutes(deps, plan, input);
+        await store.replace(files.progress, [`${JSON.stringify({ ...input.progress, minutes })}\n`]);
+        if (input.full) await store.replace(files.results, resultsText(deps, plan, input));
+      });
     } catch (err) {
       throw runFailure(err);
-    } finally {
-      clearInterval(beat);
     }
   };
 }
@@ -96,7 +87,7 @@ async function* answeredBatches(
   for (const [number, images] of input.pages.entries()) {
     const page = await deps.files.page(input, number);
     for (let first = 0; first < images; first += plan.batchSize, batch += 1) {
-      const answered = await answeredBatch(deps, input.results, batch, running.get(batch));
+      const answered = await answeredBatch(deps, input, batch, running.get(batch));
       yield { page, batch: answered };
     }
   }
@@ -104,52 +95,19 @@ async function* answeredBatches(
 
 async function answeredBatch(
   deps: SaveResultsDeps,
-  results: string,
+  input: SaveResultsInput,
   batch: number,
   workflowId: string | undefined,
 ): Promise<AnsweredBatch> {
-  const shard = await deps.shards.read(results, batch);
+  const shard = await deps.shards.read(input, batch);
   if (shard !== null)
     return { ms: Date.parse(shard.endedAt) - Date.parse(shard.startedAt), images: shard.images };
   if (workflowId === undefined) return { ms: null, images: [] };
-  return { ms: null, images: await deps.answersOf(workflowId) };
-}
-
-/** The run's minutes: pages that are done from their segments, the others from their shards. */
-async function readMinutes(
-  deps: SaveResultsDeps,
-  plan: Plan,
-  input: SaveResultsInput,
-): Promise<MinuteLine[]> {
-  const store = deps.files.store(input.results);
-  let minutes: MinuteLine[] = [];
-  let batch = 0;
-  for (const [number, images] of input.pages.entries()) {
-    const batches = Math.ceil(images / plan.batchSize);
-    const segment = await store.read(files.segment(number));
-    if (segment !== null) minutes = mergeMinutes(minutes, (JSON.parse(segment) as Segment).minutes);
-    else if (batch < input.progress.batchesDone + input.progress.running.length) {
-      for (let n = batch; n < batch + batches; n += 1) {
-        const shard = await deps.shards.read(input.results, n);
-        if (shard !== null) minutes = minutesOf(shard.images.flatMap(triesOf), minutes);
-      }
-    }
-    batch += batches;
+  try {
+    return { ms: null, images: await deps.answersOf(workflowId) };
+  } catch (err) {
+    // A view can wait for the next time, if there is one.
+    if (input.final) throw err;
+    return { ms: null, images: [] };
   }
-  return minutes;
-}
-
-function mergeMinutes(a: readonly MinuteLine[], b: readonly MinuteLine[]): MinuteLine[] {
-  const lines = new Map(a.map((line) => [line.at, { ...line }]));
-  for (const line of b) {
-    const known = lines.get(line.at);
-    if (!known) lines.set(line.at, { ...line });
-    else {
-      known.sent += line.sent;
-      known.charged += line.charged;
-      known.rateLimited += line.rateLimited;
-      known.waitMs += line.waitMs;
-    }
-  }
-  return [...lines.values()].sort((x, y) => (x.at < y.at ? -1 : 1));
 }

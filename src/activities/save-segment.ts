@@ -1,9 +1,10 @@
-import { addCounts, countImage, countPrompt, noCounts } from '../shared/counts.ts';
+import { addCounts, noCounts } from '../shared/counts.ts';
 import { files } from '../shared/names.ts';
 import type { ImagePage, ImageResult, IndexLine, Segment, Shard } from '../shared/types.ts';
-import { minutesOf, triesOf } from './compose-results.ts';
+import { minutesOf, triesOf } from './minutes.ts';
 import { runFailure } from './run-failure.ts';
 import type { RunFiles, RunPlace } from './run-files.ts';
+import { countShard } from './salvage-batch.ts';
 import type { ShardReader } from './shards.ts';
 
 export interface SaveSegmentInput extends RunPlace {
@@ -20,7 +21,7 @@ export function createSaveSegment(deps: { files: RunFiles; shards: ShardReader }
       const page = await deps.files.page(input, input.page);
       const shards: Shard[] = [];
       for (let batch = input.firstBatch; batch < input.firstBatch + input.batches; batch += 1) {
-        const shard = await deps.shards.read(input.results, batch);
+        const shard = await deps.shards.read(input, batch);
         if (shard !== null) shards.push(shard);
       }
       const segment = summarize(page, shards);
@@ -35,17 +36,11 @@ function summarize(page: ImagePage, shards: readonly Shard[]): Segment {
   const results = shards.flatMap((shard) => shard.images.map((image) => ({ batch: shard.batch, image })));
   return {
     page: page.page,
-    counts: results.reduce((sum, { image }) => addCounts(sum, countOf(image)), noCounts()),
+    counts: shards.reduce((sum, shard) => addCounts(sum, countShard(shard)), noCounts()),
     minutes: minutesOf(results.flatMap(({ image }) => triesOf(image))),
     images: results.map(({ batch, image }) => indexLine(page, batch, image)),
   };
 }
-
-const countOf = (image: ImageResult) =>
-  Object.entries(image.prompts).reduce(
-    (sum, [prompt, outcome]) => addCounts(sum, countPrompt(prompt, outcome)),
-    countImage(Object.values(image.prompts)),
-  );
 
 function indexLine(page: ImagePage, batch: number, image: ImageResult): IndexLine {
   const { name = '', identity = '' } = page.images[image.index] ?? {};

@@ -1,11 +1,11 @@
 import { files } from '../shared/names.ts';
 import type { Shard } from '../shared/types.ts';
-import { kept, type RunFiles } from './run-files.ts';
+import { kept, parsed, type RunFiles, type RunPlace } from './run-files.ts';
 
 /** Reads shards, and keeps the last ones read: the results of a small run are composed from the same ones again and again. */
 export interface ShardReader {
   /** `null` while the batch has not written its shard. */
-  read(results: string, batch: number): Promise<Shard | null>;
+  read(place: RunPlace, batch: number): Promise<Shard | null>;
 }
 
 /** All shards of a run whose results are written in full each time: 1,000 pictures, some 2 KB each. */
@@ -14,13 +14,16 @@ const SHARDS_KEPT = 1_000;
 export function createShardReader(runFiles: RunFiles): ShardReader {
   const cache = new Map<string, Promise<Shard>>();
   return {
-    async read(results, batch) {
-      const key = `${results} ${batch}`;
+    async read(place, batch) {
+      const { results, plan } = place;
+      const key = `${results} ${plan} ${batch}`;
       const known = cache.get(key);
       if (known) return known;
       const text = await runFiles.store(results).read(files.shard(batch));
       if (text === null) return null;
-      return kept(cache, key, SHARDS_KEPT, async () => JSON.parse(text) as Shard);
+      return kept(cache, key, SHARDS_KEPT, async () =>
+        parsed<Shard>(text, `${results}/${files.shard(batch)}`),
+      );
     },
   };
 }

@@ -36,6 +36,7 @@ export const files = {
   run: 'run.json',
   results: 'results.json',
   progress: 'progress.json',
+  minutes: 'minutes.json',
   page: (page: number): string => `images/${number6(page)}.json`,
   shard: (batch: number): string => `shards/${number6(batch)}.json`,
   segment: (page: number): string => `index/${number6(page)}.json`,

@@ -350,8 +350,6 @@ export interface BatchInput {
   sideBySide: number;
   /** Tell the parent of each picture; large runs hear of batches only. */
   reportImages: boolean;
-  /** Started while the run was paused or blocked. */
-  paused: boolean;
 }
 
 /** Result of the child workflow `analyzeBatch`. */

@@ -117,20 +117,27 @@ export async function startWorkers(config: Config, { logger }: { logger: Logger 
   const unfollow =
     config.limitsFile === null ? null : await followLimits(config.limitsFile, { change: limiter.setLimits });
   const workers = [runWorker, modelWorker];
-  const ended = Promise.all(workers.map((worker) => worker.run())).finally(async () => {
-    unfollow?.();
-    await connection.close();
-  });
+  const shutdown = (): void => {
+    for (const worker of workers) if (worker.getState() === 'RUNNING') worker.shutdown();
+  };
   logger.info(
     { address: config.address, taskQueue: config.taskQueue, modelQueue, ...limiter.snapshot().limits },
     'worker is ready',
   );
   return {
-    ended: ended.then(() => undefined),
-    shutdown() {
-      for (const worker of workers) if (worker.getState() === 'RUNNING') worker.shutdown();
-    },
+    ended: allEnded(workers, shutdown).finally(async () => {
+      unfollow?.();
+      await connection.close();
+    }),
+    shutdown,
   };
+}
+
+/** Runs the workers until all have ended; when one fails the others end too, and its failure is the outcome. */
+async function allEnded(workers: readonly Worker[], shutdown: () => void): Promise<void> {
+  const outcomes = await Promise.allSettled(workers.map((worker) => worker.run().finally(shutdown)));
+  const failed = outcomes.find((outcome) => outcome.status === 'rejected');
+  if (failed) throw failed.reason;
 }
 
 let bundled: Promise<WorkflowBundle> | undefined;
@@ -187,14 +194,10 @@ async function knownSearchAttributes(connection: NativeConnection, namespace: st
   return Object.keys(SEARCH_ATTRIBUTES).filter((name) => name in customAttributes);
 }
 
-/** Answers of a batch that is under way, or that ended without its shard; none when nobody answers the query. */
+/** Answers of a batch that is under way, or that ended without its shard. Rejects when nobody answers the query. */
 async function answersOf(workflowId: string): Promise<ImageResult[]> {
   const { client } = Context.current();
-  try {
-    return await client.withDeadline(Date.now() + QUERY_MS, () =>
-      client.workflow.getHandle(workflowId).query<ImageResult[]>('answers'),
-    );
-  } catch {
-    return [];
-  }
+  return client.withDeadline(Date.now() + QUERY_MS, () =>
+    client.workflow.getHandle(workflowId).query<ImageResult[]>('answers'),
+  );
 }

@@ -20,8 +20,9 @@ import type {
   FailureLine,
   ImageResult,
   PromptResult,
+  Try,
 } from '../shared/types.ts';
-import { recordedFailure } from './failures.ts';
+import { recordedFailure, triesOf } from './failures.ts';
 import { createGate } from './gate.ts';
 import {
   answersQuery,
@@ -55,15 +56,17 @@ export async function analyzeBatch(input: BatchInput): Promise<BatchResult> {
   const report = (): Promise<void> =>
     tell(() => parent.signal(batchReportSignal, { batch, counts, failures: failures.slice(-5) }));
 
-  const gate = createGate(input.paused, {
+  const gate = createGate(false, {
     blocked: (block) => tell(() => parent.signal(batchBlockedSignal, { batch, block })),
     cleared: () => tell(() => parent.signal(batchClearedSignal, { batch })),
   });
   setHandler(pauseSignal, async () => {
     gate.close();
-    // What the last open calls bring is in the results soon after the pause.
-    await condition(() => open === 0);
-    await report();
+    // What the last open calls bring is in the results soon after the pause, also when the run is cancelled meanwhile.
+    await CancellationScope.nonCancellable(async () => {
+      await condition(() => open === 0);
+      await report();
+    });
   });
   setHandler(resumeSignal, gate.open);
   setHandler(probeSignal, gate.probe);
@@ -91,11 +94,17 @@ export async function analyzeBatch(input: BatchInput): Promise<BatchResult> {
         open -= 1;
       }
     };
+    /** Of calls that a pause or a block ended: they cost what they cost. */
+    const earlier: Try[] = [];
+    const unfinished = (err: unknown): void => void earlier.push(...triesOf(err));
     try {
-      return { outcome: { ok: true, result: await gate.through(call, { withdraw: true }) } };
+      const result = await gate.through(call, { withdraw: true, unfinished });
+      const charged = result.charged + earlier.reduce((sum, t) => sum + t.charged, 0);
+      return { outcome: { ok: true, result: { ...result, charged, tries: [...earlier, ...result.tries] } } };
     } catch (err) {
       if (isCancellation(err)) throw err;
-      const { scope, ...failure } = recordedFailure(err);
+      const { scope, ...last } = recordedFailure(err);
+      const failure = { ...last, tries: [...earlier, ...last.tries] };
       return { outcome: { ok: false, failure }, ...(scope === 'picture' ? { hopeless: failure } : {}) };
     }
   }

@@ -5,6 +5,7 @@ import {
   continueAsNew,
   isCancellation,
   log,
+  sleep,
   startChild,
   workflowInfo,
 } from '@temporalio/workflow';
@@ -12,8 +13,9 @@ import { plural } from '../shared/phrases.ts';
 import type { BatchResult, RunInput, RunResult } from '../shared/types.ts';
 import { analyzeBatch } from './analyze-batch.ts';
 import { keepSaved, saveNow, SMALL_RUN } from './keep-saved.ts';
+import { pauseSignal } from './messages.ts';
 import { type BatchPlace, placeOf } from './partition.ts';
-import { listImages, saveResults, saveSegment } from './policies.ts';
+import { listImages, salvageBatch, saveResults, saveSegment } from './policies.ts';
 import { createRunBook, type CarriedState } from './run-book.ts';
 import { createRunControl } from './run-control.ts';
 import { planTheRun, publishState } from './run-start.ts';
@@ -35,7 +37,6 @@ export async function analyzeImages(input: RunInput, carried?: CarriedState): Pr
   const { gate, children } = control;
   const place = { results: plan.results, plan: plan.plan };
   const runScope = CancellationScope.current();
-  let over = false;
 
   // The server's word, at some 4,000 events: so that the Web UI opens any of a run's histories at once.
   const historyIsFull = (): boolean => workflowInfo().continueAsNewSuggested;
@@ -78,29 +79,31 @@ export async function analyzeImages(input: RunInput, carried?: CarriedState): Pr
           ...{ run, results, plan: plan.plan, modelQueue, simulated, prompts, sideBySide },
           batches: book.listed ? book.batches() : null,
           reportImages: book.listed && book.images() <= SMALL_RUN,
-          paused: gate.closed,
         },
       ],
       staticSummary: `${simulated ? 'SIMULATED · ' : ''}batch ${next.batch + 1} · ${plural(next.images, 'picture')}`,
     });
     children.set(next.batch, child);
-    void settle(next.batch, child.result());
+    // The gate may have closed while the child was being started.
+    if (gate.closed) void child.signal(pauseSignal).catch(() => {});
+    void settle(next, workflowId, child.result());
   }
 
-  async function settle(batch: number, result: Promise<BatchResult>): Promise<void> {
-    const page = await result.then(book.end, (err: unknown) => {
-      // The workflow of a batch that is cancelled with its run is asked for what it has.
-      if (runScope.consideredCancelled) return null;
-      // Somebody ended the child by hand: its pictures stay without answers, which the run's result says.
-      log.warn('a batch ended without its results', { batch: batch + 1, error: String(err) });
-      return book.lose(batch);
-    });
+  async function settle(batch: BatchPlace, workflowId: string, result: Promise<BatchResult>): Promise<void> {
     try {
+      const ended = await result.catch((err: unknown) => {
+        if (runScope.consideredCancelled) throw err;
+        // Somebody ended the child by hand: what it had answered counts, the rest stays without answers.
+        log.warn('a batch ended without its results', { batch: batch.batch + 1, error: String(err) });
+        return gate.through(() => salvageBatch({ ...place, ...batch, workflowId }), { urgent: true });
+      });
+      const page = book.end(ended);
       if (page !== null) await gate.through(() => saveSegment({ ...place, ...page }), { urgent: true });
     } catch (err) {
-      log.warn('a page could not be summed up', { page: page?.page, error: String(err) });
+      // The workflow of a batch that is cancelled with its run is asked for what it has when the results are saved.
+      if (!isCancellation(err)) log.error('a batch could not be closed', { error: String(err) });
     }
-    children.delete(batch);
+    children.delete(batch.batch);
     control.showDetails();
   }
 
@@ -110,20 +113,31 @@ export async function analyzeImages(input: RunInput, carried?: CarriedState): Pr
     publishState(plan, state);
     control.showDetails();
     if (state === 'cancelled') await condition(() => children.size === 0, '60 seconds');
-    await saveResults({ ...place, progress: book.progress(), pages: book.pages(), full: true }).catch(
-      () => {},
-    );
+    const input = { ...place, progress: book.progress(), pages: book.pages(), full: true, final: true };
+    await Promise.race([saveResults(input).catch(() => {}), sleep('2 minutes')]);
+  }
+
+  /** Everything that there is to do, and the results kept up to date meanwhile. */
+  async function work(): Promise<void> {
+    let launched = false;
+    const all = Promise.all([list(), launch()]).finally(() => {
+      launched = true;
+    });
+    await Promise.all([all, keepSaved(plan, book, control, () => launched)]);
+    if (!book.finished()) return;
+    book.setState(book.complete() ? 'complete' : 'incomplete');
+    await saveNow(plan, book, control, true);
+    publishState(plan, book.progress().state);
   }
 
   control.showDetails();
+  let over = false;
   const isOver = (): boolean => over;
-  const work = Promise.all([list(), launch()]).finally(() => {
-    over = true;
-  });
   try {
     await Promise.all([
-      work,
-      keepSaved(plan, book, control, isOver),
+      work().finally(() => {
+        over = true;
+      }),
       control.probeWhileBlocked(isOver),
       control.failBeforeFirstAnswer(isOver),
     ]);
@@ -133,9 +147,5 @@ export async function analyzeImages(input: RunInput, carried?: CarriedState): Pr
     throw err;
   }
   if (!book.finished()) return continueAsNew<typeof analyzeImages>(input, book.carry());
-
-  book.setState(book.complete() ? 'complete' : 'incomplete');
-  publishState(plan, book.progress().state);
-  await saveNow(plan, book, control, true);
   return book.result();
 }

@@ -1,5 +1,5 @@
-import { ActivityFailure, ApplicationFailure } from '@temporalio/workflow';
-import type { AskFailure, Block, FailureKind } from '../shared/types.ts';
+import { ActivityFailure, ApplicationFailure, isCancellation } from '@temporalio/workflow';
+import type { AskFailure, Block, FailureKind, Try } from '../shared/types.ts';
 
 /** Details that an activity gives with a failure of type `Blocked`. */
 interface BlockDetails {
@@ -19,6 +19,23 @@ export function blockOf(err: unknown): Block | null {
     since: new Date().toISOString(),
     ...(details?.until ? { until: details.until } : {}),
   };
+}
+
+/**
+ * Whether a call ended because it was called off. That is also a failure that would have been tried again, or a worker
+ * that was lost, while the call was being called off: the server does not retry then, and says so.
+ */
+export function wasWithdrawn(err: unknown): boolean {
+  if (isCancellation(err)) return true;
+  if (!(err instanceof ActivityFailure) || err.retryState !== 'CANCEL_REQUESTED') return false;
+  return !(err.cause instanceof ApplicationFailure && err.cause.nonRetryable);
+}
+
+/** The tries that a failure tells of in its details. */
+export function triesOf(err: unknown): Try[] {
+  const cause = err instanceof ActivityFailure ? err.cause : err;
+  if (!(cause instanceof ApplicationFailure)) return [];
+  return (cause.details?.[0] as { tries?: Try[] } | undefined)?.tries ?? [];
 }
 
 /** An activity's failure as it is recorded for a question, and whether the picture's other questions share it. */

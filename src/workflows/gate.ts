@@ -1,6 +1,6 @@
-import { CancellationScope, condition, isCancellation } from '@temporalio/workflow';
+import { CancellationScope, condition } from '@temporalio/workflow';
 import type { Block } from '../shared/types.ts';
-import { blockOf } from './failures.ts';
+import { blockOf, wasWithdrawn } from './failures.ts';
 
 /**
  * The one place through which a workflow's calls go. Closed by a pause or a block, it holds new calls back and
@@ -16,7 +16,14 @@ export interface Gate {
    * Runs an activity call, again after each block. `withdraw`: it may be called off while no worker has begun it.
    * `urgent`: it goes even while the gate is closed, until it is blocked itself (saving is not asking). Rejects with the call's failure, unless that failure is a block.
    */
-  through<T>(call: () => Promise<T>, options?: { withdraw?: boolean; urgent?: boolean }): Promise<T>;
+  through<T>(call: () => Promise<T>, options?: ThroughOptions): Promise<T>;
+}
+
+export interface ThroughOptions {
+  withdraw?: boolean;
+  urgent?: boolean;
+  /** Is told of each failure after which the call is made again: what it cost is in its details. */
+  unfinished?: (err: unknown) => void;
 }
 
 export function createGate(
@@ -49,9 +56,15 @@ export function createGate(
     probe() {
       if (gate.closed) probes = 1;
     },
-    async through<T>(call: () => Promise<T>, { withdraw = false, urgent = false } = {}): Promise<T> {
+    async through<T>(
+      call: () => Promise<T>,
+      { withdraw = false, urgent = false, unfinished }: ThroughOptions = {},
+    ): Promise<T> {
       for (let first = true; ; first = false) {
-        if (!urgent || !first) await condition(() => !gate.closed || probes > 0);
+        // Asked again after waiting: one probe wakes all that wait, and goes to the first.
+        while (gate.closed && probes === 0 && !(urgent && first)) {
+          await condition(() => !gate.closed || probes > 0);
+        }
         const probing = gate.closed && probes > 0;
         if (probing) probes = 0;
         try {
@@ -61,12 +74,16 @@ export function createGate(
         } catch (err) {
           const block = blockOf(err);
           if (block !== null) {
+            unfinished?.(err);
             gate.close();
             await on.blocked(block);
             continue;
           }
           // Withdrawn by a pause, unless it is the run itself that was cancelled.
-          if (withdraw && isCancellation(err) && !root.consideredCancelled) continue;
+          if (withdraw && wasWithdrawn(err) && !root.consideredCancelled) {
+            unfinished?.(err);
+            continue;
+          }
           if (probing) await on.cleared();
           throw err;
         }

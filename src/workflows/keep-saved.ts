@@ -23,8 +23,8 @@ export async function saveNow(
   control.errorUnsaved = false;
   book.saving();
   const progress = book.progress();
-  const full = whole || book.images() <= SMALL_RUN || book.grownByAThird();
-  const input = { results: plan.results, plan: plan.plan, progress, pages: book.pages(), full };
+  const full = whole || book.images() <= SMALL_RUN || book.fullSaveIsDue();
+  const input = { results: plan.results, plan: plan.plan, progress, pages: book.pages(), full, final: whole };
   await control.gate.through(() => saveResults(input), { urgent: true });
   book.saved(full);
   const done = `${progress.counts.images}/${progress.images} pictures`;

@@ -13,16 +13,20 @@ const HEARTBEAT_TIMEOUT = '20 seconds';
  * failure; what is left is the network's, and is tried until it works.
  */
 const run: ActivityOptions = {
-  startToCloseTimeout: '10 minutes',
+  startToCloseTimeout: '1 minute',
   retry: { initialInterval: '1 second', backoffCoefficient: 2, maximumInterval: '1 minute' },
 };
 
-export const { listImages, openBatch, saveBatch, saveSegment, saveResults } =
-  proxyActivities<RunActivities>(run);
+export const { openBatch, saveBatch, saveSegment } = proxyActivities<RunActivities>(run);
+
+/** These take as long as the run is large or the network slow, so they heartbeat. */
+const long: ActivityOptions = { ...run, startToCloseTimeout: '1 hour', heartbeatTimeout: '30 seconds' };
+
+export const { listImages, saveResults, salvageBatch } = proxyActivities<RunActivities>(long);
 
 /** The plan is tried for some minutes only: a person waits for it, and nothing is lost when it fails. */
 export const { planRun } = proxyActivities<RunActivities>({
-  ...run,
+  ...long,
   retry: {
     initialInterval: '1 second',
     backoffCoefficient: 2,

@@ -34,6 +34,10 @@ export interface CarriedState {
   failures: FailureLine[];
   activeMs: number;
   savedImages: number;
+  /** Pictures in `results.json` when it was last written. */
+  savedFullAt: number;
+  /** Kinds of failure in it. */
+  savedKinds: number;
   paused: boolean;
   block: Block | null;
 }
@@ -54,19 +58,19 @@ export interface RunBook {
   report(report: BatchReport): void;
   /** Takes a batch's final counts; the page that it completes, if it does. */
   end(result: BatchResult): { page: number; firstBatch: number; batches: number } | null;
-  /** A batch ended without a result: its questions count as failed. The page that it completes, if it does. */
-  lose(batch: number): ReturnType<RunBook['end']>;
   setPaused(): void;
   setBlocked(block: Block): void;
   setNextProbe(at: Date): void;
   setGoing(): void;
+  /** How the run ends. While it is blocked, that is what is seen. */
   setState(state: RunState): void;
   /** Something that the results do not show yet. */
   changed(): boolean;
   /** What is known now is about to be saved. */
   saving(): void;
   unsavedImages(): number;
-  grownByAThird(): boolean;
+  /** Whether `results.json` of a large run is to be written again: grown by a third, or a new kind of failure. */
+  fullSaveIsDue(): boolean;
   saved(full: boolean): void;
   /** Everything is listed and every batch has ended. */
   finished(): boolean;
@@ -93,7 +97,8 @@ export function createRunBook(plan: PlanSummary, carried?: CarriedState): RunBoo
   let batchesDone = carried?.batchesDone ?? 0;
   let activeMs = carried?.activeMs ?? 0;
   let savedImages = carried?.savedImages ?? 0;
-  let savedFullAt = carried?.savedImages ?? 0;
+  let savedFullAt = carried?.savedFullAt ?? 0;
+  let savedKinds = carried?.savedKinds ?? 0;
   let changed = true;
   let state: RunState = 'running';
   let paused = carried?.paused ?? false;
@@ -102,6 +107,7 @@ export function createRunBook(plan: PlanSummary, carried?: CarriedState): RunBoo
 
   const counts = (): Counts =>
     [...running.values()].reduce((sum, batch) => addCounts(sum, batch.counts), done);
+  const failureKinds = (): number => Object.keys(counts().failures).length;
   const images = (): number => pages.reduce((sum, n) => sum + n, 0);
   const active = (): number => activeMs + (activeSince === null ? 0 : Date.now() - activeSince);
 
@@ -133,9 +139,8 @@ export function createRunBook(plan: PlanSummary, carried?: CarriedState): RunBoo
   };
 
   const currentState = (): RunState => {
-    if (state !== 'running') return state;
-    if (paused) return 'paused';
-    return block === null ? 'running' : 'blocked';
+    if (block !== null) return 'blocked';
+    return state === 'running' && paused ? 'paused' : state;
   };
 
   return {
@@ -181,12 +186,6 @@ export function createRunBook(plan: PlanSummary, carried?: CarriedState): RunBoo
       changed = true;
     },
     end: (result) => ended(result.batch, result.counts),
-    lose(batch) {
-      const reported = running.get(batch)?.counts ?? noCounts();
-      const questions = (placeOf(batch, pages, plan.batchSize)?.images ?? 0) * plan.prompts.length;
-      const lost = questions - reported.answered - reported.failed;
-      return ended(batch, addCounts(reported, { ...noCounts(), failed: lost, failures: { Lost: lost } }));
-    },
     setPaused() {
       paused = true;
       block = null;
@@ -208,18 +207,21 @@ export function createRunBook(plan: PlanSummary, carried?: CarriedState): RunBoo
       changed = true;
     },
     setState(next) {
+      if (next === 'cancelled' || next === 'failed') block = null;
       state = next;
       stopClock();
     },
     changed: () => changed,
     unsavedImages: () => counts().images - savedImages,
-    grownByAThird: () => counts().images >= savedFullAt * (4 / 3),
+    fullSaveIsDue: () => counts().images >= savedFullAt * (4 / 3) || failureKinds() > savedKinds,
     saving() {
       changed = false;
     },
     saved(full) {
       savedImages = counts().images;
-      if (full) savedFullAt = savedImages;
+      if (!full) return;
+      savedFullAt = savedImages;
+      savedKinds = failureKinds();
     },
     finished: () => listed && batchesDone >= batchesIn(pages, plan.batchSize),
     complete: () => counts().failed === 0 && counts().imagesComplete === images(),
@@ -288,6 +290,8 @@ export function createRunBook(plan: PlanSummary, carried?: CarriedState): RunBoo
       failures,
       activeMs: active(),
       savedImages,
+      savedFullAt,
+      savedKinds,
       paused,
       block,
     }),

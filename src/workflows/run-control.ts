@@ -135,7 +135,9 @@ export function createRunControl(plan: PlanSummary, book: RunBook): RunControl {
         continue;
       }
       wait = Math.min(wait * 2, LAST_PROBE_MS);
-      const child = blockedBatch === null ? undefined : children.get(blockedBatch);
+      // The batch may have ended since; any other call shows as well whether the cause is gone.
+      const child =
+        blockedBatch === null ? undefined : (children.get(blockedBatch) ?? [...children.values()][0]);
       if (child) await child.signal(probeSignal).catch(() => {});
       else gate.probe();
     }

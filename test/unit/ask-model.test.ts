@@ -12,7 +12,7 @@ import type { AskMemory, Share } from '../../src/activities/question.ts';
 import { createTextTokens } from '../../src/activities/text-tokens.ts';
 import { createUrlHealth } from '../../src/activities/url-health.ts';
 import { readConfig } from '../../src/config.ts';
-import type { AskFailure, AskResult, Try } from '../../src/shared/types.ts';
+import type { AskFailure, AskResult, PlanSummary, Try } from '../../src/shared/types.ts';
 import { type Simulator, startSimulator } from '../../src/simulator/server.ts';
 import { createParts } from '../../src/worker/parts.ts';
 import { loadPrompts } from '../../src/worker/prompts-file.ts';
@@ -43,7 +43,7 @@ describe('askModel', () => {
     );
     const parts = createParts(config);
     const environment = new MockActivityEnvironment();
-    const plan = await createPlanRun({
+    const planRun = createPlanRun({
       ...parts,
       account: config.account,
       taskQueue: 'test',
@@ -54,12 +54,14 @@ describe('askModel', () => {
       route: config.route,
       maxOutputTokens: config.maxOutputTokens,
       searchAttributes: () => Promise.resolve([]),
-    })({
+    });
+    const input = {
       input: { source: resolve('samples'), include: ['MARKET*.jpg'] },
       workflowId: 'w',
       startedAt: '2026-11-24T00:00:00.000Z',
       run: '20261124_000000',
-    });
+    };
+    const plan = await environment.run<[typeof input], PlanSummary, typeof planRun>(planRun, input);
     place = { results: plan.results, plan: plan.plan };
     const list = createListImages(parts);
     await environment.run(list, { ...place, page: 0, cursor: null, max: 10, found: 0 });

@@ -4,19 +4,10 @@ import {
   composeHead,
   composeImage,
   createPerformance,
-  minutesOf,
   spread,
-  triesOf,
 } from '../../src/activities/compose-results.ts';
 import { noCounts } from '../../src/shared/counts.ts';
-import type {
-  ImagePage,
-  ImageResult,
-  MinuteLine,
-  Plan,
-  Progress,
-  PromptResult,
-} from '../../src/shared/types.ts';
+import type { ImagePage, ImageResult, Plan, Progress, PromptResult } from '../../src/shared/types.ts';
 import { answered, aTry } from '../helpers/outcomes.ts';
 
 const limits = { requestsPerMinute: 480, tokensPerMinute: 28_000 };
@@ -203,41 +194,5 @@ describe('performance', () => {
     );
     times.add({ ms: 1, images: [image({ prompts })] });
     expect(times.summary(minutes * 60_000).bottleneck).toBe(bottleneck);
-  });
-});
-
-describe('minutes', () => {
-  const line = (minute: string, more: Partial<MinuteLine> = {}): MinuteLine => ({
-    at: `2025-11-26T${minute}:00.000Z`,
-    sent: 1,
-    charged: 1_500,
-    rateLimited: 0,
-    waitMs: 0,
-    ...more,
-  });
-
-  test('a line for each minute in which something was sent, in order, on top of the earlier ones', () => {
-    const earlier = [line('02:53', { sent: 4, charged: 6_000 })];
-    const tries = [
-      aTry({ at: '2025-11-26T02:55:59.999Z' }),
-      ...triesOf(image({ prompts: { crowd: failed, pothole: answered() } })),
-    ];
-    expect(minutesOf(tries, earlier)).toEqual([
-      line('02:53', { sent: 6, charged: 9_000, rateLimited: 1, waitMs: 4_000 }),
-      line('02:55'),
-    ]);
-    expect(earlier[0]?.sent).toBe(4);
-  });
-
-  test('nothing is lost, however the tries are cut into parts', () => {
-    const at = fc.date({ min: new Date('2025-01-01'), max: new Date('2025-01-02'), noInvalidDate: true });
-    const tries = fc.array(at.map((date) => aTry({ at: date.toISOString() })));
-    fc.assert(
-      fc.property(tries, tries, (first, second) => {
-        const all = minutesOf([...first, ...second]);
-        expect(minutesOf(second, minutesOf(first))).toEqual(all);
-        expect(all.reduce((sum, { sent }) => sum + sent, 0)).toBe(first.length + second.length);
-      }),
-    );
   });
 });

@@ -23,6 +23,11 @@ const ONE_PROMPT = {
   ],
 };
 
+const TWO = [
+  ...ONE_PROMPT.prompts,
+  { id: 'crowd-detection', name: 'Crowd Detection', text: 'Is there a crowd of people?' },
+];
+
 test('a cancelled run lets open calls end, keeps what was answered and says that it was cancelled', async () => {
   harness = await createHarness(inject('temporal'), { simulator: { latency: { medianMs: 300 } } });
   const handle = await harness.start({ source: await harness.pictures(8), concurrency: 4 });
@@ -48,6 +53,11 @@ test('a batch that somebody terminates leaves its pictures without answers, and 
   const result = await handle.result();
   expect(result.state).toBe('incomplete');
   expect(result.counts.failures).toEqual({ Lost: expect.any(Number) as number });
+  const results = await harness.results(result.run);
+  const answers = results.images.flatMap((image) => Object.values(image.answers));
+  expect(answers).toHaveLength(48);
+  expect(answers.filter((answer) => 'error' in answer)).toHaveLength(result.counts.failed);
+  expect(result.counts.answered).toBeGreaterThanOrEqual(24);
   expect(result.counts.answered + result.counts.failed).toBe(48);
 });
 
@@ -65,6 +75,42 @@ test('a key that is refused fails the run at the plan and blocks it later', asyn
   await until(async () => (await harness.progress(handle)).state === 'blocked');
   harness.simulator.setKeys(null);
   await handle.signal('resume');
+  expect((await handle.result()).counts).toMatchObject({ answered: 24, failed: 0 });
+});
+
+test('a call that fails while the run is being paused is asked again afterwards, and its try counts', async () => {
+  harness = await createHarness(inject('temporal'), {
+    simulator: { latency: { medianMs: 1_500 }, faults: [{ kind: 'malformed-body', from: 2, count: 1 }] },
+  });
+  const handle = await harness.start({
+    source: await harness.pictures(1),
+    prompts: { ...ONE_PROMPT, prompts: TWO },
+  });
+  await until(async () => harness.simulator.ledger.length >= 2);
+  await handle.executeUpdate('pause');
+  expect(harness.simulator.ledger[1]?.delivered).toBe(null);
+  await until(async () => harness.simulator.ledger[1]?.delivered);
+  await new Promise((done) => setTimeout(done, 1_000));
+  expect((await harness.progress(handle)).state).toBe('paused');
+  await handle.executeUpdate('resume');
+  const result = await handle.result();
+  expect(result.counts).toMatchObject({ answered: 2, failed: 0, tries: 3 });
+});
+
+test('a probe lets one call go, not one a picture', async () => {
+  harness = await createHarness(inject('temporal'), { simulator: { latency: { medianMs: 50 } } });
+  const handle = await harness.start({ source: await harness.pictures(4) });
+  await until(async () => harness.simulator.ledger.length >= 5);
+  harness.simulator.setFaults([{ kind: 'insufficient-quota', share: 1 }]);
+  await until(async () => (await harness.progress(handle)).state === 'blocked');
+  await new Promise((done) => setTimeout(done, 1_500));
+  const asked = harness.simulator.ledger.length;
+  await harness.client.workflow.getHandle(`${handle.workflowId}-batch-1`).signal('probe');
+  await until(async () => harness.simulator.ledger.length > asked);
+  await new Promise((done) => setTimeout(done, 1_500));
+  expect(harness.simulator.ledger).toHaveLength(asked + 1);
+  harness.simulator.setFaults([]);
+  await harness.client.workflow.getHandle(`${handle.workflowId}-batch-1`).signal('probe');
   expect((await handle.result()).counts).toMatchObject({ answered: 24, failed: 0 });
 });
 

@@ -1,0 +1,17 @@
+import { Context } from '@temporalio/activity';
+
+/** The server gives an activity up after 30 seconds without a sign of life. */
+const EVERY_MS = 5_000;
+
+/** Runs `work` with a heartbeat, so that a worker that dies is noticed soon and work that takes its time is left alone. */
+export async function withHeartbeat<T>(work: (signal: AbortSignal) => Promise<T>): Promise<T> {
+  const ctx = Context.current();
+  const timer = setInterval(() => {
+    ctx.heartbeat();
+  }, EVERY_MS);
+  try {
+    return await work(ctx.cancellationSignal);
+  } finally {
+    clearInterval(timer);
+  }
+}

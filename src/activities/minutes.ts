@@ -1,0 +1,74 @@
+import { files } from '../shared/names.ts';
+import type { MinuteLine, Plan, Try } from '../shared/types.ts';
+import type { ImageResult } from '../shared/types.ts';
+import { parsed, type RunFiles, type RunPlace } from './run-files.ts';
+import type { ShardReader } from './shards.ts';
+
+/** Lines that go with every progress record; older ones are in `minutes.json` and in the index segments. */
+const RECENT = 30;
+
+/** `minutes.json` is written again when so many lines have come: fewer than go with the progress record. */
+const WRITTEN_EVERY = 20;
+
+/**
+ * One line for each minute in which something was sent, from the answers' tries, so that a chart of the run needs no
+ * answer. Kept in three places, none of which grows with the run: an index segment has the minutes of its page,
+ * `minutes.json` those of the pages that have no segment yet, the progress record the last of these.
+ */
+export async function saveMinutes(
+  deps: { files: RunFiles; shards: ShardReader },
+  plan: Plan,
+  input: RunPlace & { pages: number[]; final: boolean },
+): Promise<MinuteLine[]> {
+  const store = deps.files.store(input.results);
+  const minutes = minutesOf(await openTries(deps, plan, input));
+  const text = await store.read(files.minutes);
+  const written = text === null ? [] : parsed<MinuteLine[]>(text, `${input.results}/${files.minutes}`);
+  const newLines = minutes.filter((line) => line.at > (written.at(-1)?.at ?? ''));
+  if (input.final || newLines.length >= WRITTEN_EVERY) {
+    await store.replace(files.minutes, [`${JSON.stringify(minutes)}\n`]);
+  }
+  return minutes.slice(-RECENT);
+}
+
+/** Tries of the pages that have no segment yet. */
+async function openTries(
+  deps: { files: RunFiles; shards: ShardReader },
+  plan: Plan,
+  input: RunPlace & { pages: number[] },
+): Promise<Try[]> {
+  const summedUp = new Set(await deps.files.store(input.results).list('index'));
+  const tries: Try[] = [];
+  let batch = 0;
+  for (const [page, images] of input.pages.entries()) {
+    const batches = Math.ceil(images / plan.batchSize);
+    const open = !summedUp.has(files.segment(page).slice('index/'.length));
+    for (let n = batch; open && n < batch + batches; n += 1) {
+      const shard = await deps.shards.read(input, n);
+      if (shard !== null) tries.push(...shard.images.flatMap(triesOf));
+    }
+    batch += batches;
+  }
+  return tries;
+}
+
+/** Sums tries up by the minute in which they were sent, in the order of time. */
+export function minutesOf(tries: Iterable<Try>): MinuteLine[] {
+  const lines = new Map<string, MinuteLine>();
+  for (const t of tries) {
+    const at = `${t.at.slice(0, 16)}:00.000Z`;
+    const line = lines.get(at) ?? { at, sent: 0, charged: 0, rateLimited: 0, waitMs: 0 };
+    lines.set(at, line);
+    line.sent += 1;
+    line.charged += t.charged;
+    if (t.outcome === 'RateLimited') line.rateLimited += 1;
+    line.waitMs += t.waitMs ?? 0;
+  }
+  return [...lines.values()].sort((a, b) => (a.at < b.at ? -1 : 1));
+}
+
+/** All tries of a picture. */
+export const triesOf = (image: ImageResult): Try[] =>
+  Object.values(image.prompts).flatMap((outcome) =>
+    outcome.ok ? outcome.result.tries : outcome.failure.tries,
+  );
