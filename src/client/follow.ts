@@ -158,7 +158,8 @@ function finish(
     elapsedMs: seen === null ? null : deps.now() - Date.parse(seen.progress.startedAt),
   };
   const missing = [
-    `Which answers are missing, and how to ask again: ${deps.calledAs} results ${run.run} --missing`,
+    'Which answers are missing, and how a new run asks them again:',
+    `  ${deps.calledAs} results ${run.run} --missing`,
   ];
   display.end({
     exitStatus,

@@ -10,8 +10,10 @@ const KEPT_MS = 120_000;
 
 /** TaskQueueType of the Temporal API. */
 const WORKFLOW_QUEUE = 1;
-/** PendingActivityState of the Temporal API. */
+/** PendingActivityState of the Temporal API: a worker has it. A pause withdraws it, and it ends all the same. */
 const STARTED = 2;
+const CANCEL_REQUESTED = 3;
+const IN_HAND = [STARTED, CANCEL_REQUESTED];
 
 /** Looks at one run, again and again. */
 export interface Observer {
@@ -75,7 +77,7 @@ export function createObserver(options: {
         }),
       );
       const calls = (pendingActivities ?? []).filter(({ activityType }) => activityType?.name === 'askModel');
-      const started = calls.filter(({ state }) => Number(state) === STARTED).length;
+      const started = calls.filter(({ state }) => IN_HAND.includes(Number(state))).length;
       return { started, waiting: calls.length - started };
     } catch {
       return { started: 0, waiting: 0 };

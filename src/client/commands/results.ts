@@ -41,15 +41,15 @@ export async function resultsCommand(
   if (flags.missing === true) {
     for (const { image, reason, questions: ids } of missingByPicture(questions)) {
       const which = ids.length === questions.length ? 'every question' : ids.join(', ');
-      print(cut(`${image} · ${which}: ${reason}`, 4000));
+      print(cut(`${image} · ${which}`, 4000));
+      print(cut(`  ${reason}`, 4000));
     }
     if (questions.every(({ missing }) => missing.length === 0)) print('No answer is missing.');
     const pictures = [...new Set(questions.flatMap(({ missing }) => missing.map(({ image }) => image)))];
     if (pictures.length > 0) {
       print('');
-      print(
-        'This run cannot ask them again. A new run asks every question about these pictures, and pays for all:',
-      );
+      print('This run cannot ask them again. A new run asks every question about these pictures and');
+      print('pays for all of them:');
       print(
         `${deps.calledAs} run ${quoted(file.settings.source)}${settingsOf(file, deps)} ${pictures.map((image) => `--include ${quoted(globOf(image))}`).join(' ')}`,
       );

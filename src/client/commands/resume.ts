@@ -33,7 +33,6 @@ export async function resumeCommand(
     log: (line) => display.say(line),
   });
   try {
-    await sayUnderWay(server, (text) => display.say(text), recorded.run);
     await goOn(server, recorded);
     const { workflowId } = recorded.plan;
     display.start({
@@ -45,6 +44,7 @@ export async function resumeCommand(
       webUi: server.webUi(workflowId),
       simulated,
     });
+    await sayUnderWay(server, (text) => display.say(text), recorded.run);
     return await follow(deps, server, display, {
       run: recorded.run,
       workflowId,
@@ -111,9 +111,8 @@ function alreadyEnded(deps: Deps, display: Display, recorded: RecordedRun): numb
       exitStatus === EXIT.ok
         ? ['Nothing is left to do.']
         : [
-            'This run has ended: resume cannot ask its missing answers again.',
-            `Which they are, and the command that asks about those pictures in a new run: ` +
-              `${deps.calledAs} results ${recorded.run} --missing`,
+            'This run has ended: resume cannot ask its missing answers again. Which they are, and how a new run asks:',
+            `  ${deps.calledAs} results ${recorded.run} --missing`,
           ],
   });
   return exitStatus;

@@ -67,8 +67,6 @@ export async function startAndFollow(
   const display = createDisplay(deps.terminal, { json: flags.json === true, now: deps.now });
   const server = await connectServer(deps, config, { worker: true, log: (line) => display.say(line) });
   try {
-    if (options.said !== null) display.say(options.said);
-    await sayUnderWay(server, (text) => display.say(text));
     const { simulated } = config.account;
     const results = input.results ?? config.results;
     const started = await startRun(
@@ -84,6 +82,8 @@ export async function startAndFollow(
       webUi: server.webUi(started.workflowId),
       simulated,
     });
+    if (options.said !== null) display.say(options.said);
+    await sayUnderWay(server, (text) => display.say(text), started.run);
     if (flags.detach === true) return await leaveDetached(deps, server, started, (text) => display.say(text));
     return await follow(deps, server, display, { ...started, onBlock, hints: options.hints });
   } finally {
