@@ -41,7 +41,12 @@ export async function follow(
   display: Display,
   run: FollowedRun,
 ): Promise<number> {
-  const interrupt = onInterrupt(() => process.exit(EXIT.interrupted));
+  const goOn = `Go on with: ${deps.calledAs} resume ${run.run}`;
+  const interrupt = onInterrupt(() => {
+    const hints = ['Ended at once. Nothing that was answered is lost.', goOn];
+    display.end({ exitStatus: EXIT.interrupted, error: null, summary: null, hints });
+    process.exit(EXIT.interrupted);
+  });
   const observer = showing(
     createObserver({
       client: server.client,
