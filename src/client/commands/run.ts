@@ -140,6 +140,7 @@ async function leaveDetached(
   } else {
     say(`The engine stays until the run has ended; \`${deps.calledAs} stop\` ends it before.`);
   }
-  say(`Look at it: ${deps.calledAs} status ${started.run}. Watch it: ${deps.calledAs} resume ${started.run}`);
+  say(`Look at it:  ${deps.calledAs} status ${started.run}`);
+  say(`Watch it:    ${deps.calledAs} resume ${started.run}`);
   return EXIT.ok;
 }
