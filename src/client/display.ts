@@ -81,7 +81,7 @@ const blockLines = ({ reason, remedy }: Block, width: number): string[] =>
 function endLines(info: EndInfo, width: number, block: Block | null): string[] {
   return [
     '',
-    ...(info.error === null ? [] : [`Failed: ${cut(info.error, 4000)}`]),
+    ...(info.error === null ? [] : wrap(`Failed: ${cut(info.error, 4000)}`, width)),
     ...(info.summary === null ? [] : summaryLines(info.summary, width)),
     ...(block === null ? [] : ['', ...blockLines(block, width)]),
     ...(info.hints.length === 0 ? [] : ['', ...info.hints]),

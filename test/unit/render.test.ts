@@ -323,7 +323,7 @@ describe('summary', () => {
     const text = summaryLines(summary({ state: 'interrupted', counts, recordedMsAgo: 12_000 }), 120).join(
       '\n',
     );
-    expect(text).toContain('1 of 4, 3 not recorded\n');
+    expect(text).toContain('1 of 4 recorded so far\n');
     expect(text).toContain('Recorded   12.0 s ago; answers that came later are kept too');
   });
 

@@ -77,9 +77,11 @@ export function summaryLines(summary: Summary, width: number): string[] {
       'Answers',
       of(counts.answered, questions) +
         (counts.failed > 0 ? `, ${count(counts.failed)} failed` : '') +
-        (unasked > 0
-          ? `, ${count(unasked)} ${state === 'interrupted' ? 'not recorded' : 'not there yet'}`
-          : ''),
+        (state === 'interrupted'
+          ? ' recorded so far'
+          : unasked > 0
+            ? `, ${count(unasked)} not there yet`
+            : ''),
     ),
     ...(failures.length > 0
       ? fact('Failures', failures.map(([kind, n]) => `${kind} ${count(n)}`).join(', '))
