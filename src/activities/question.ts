@@ -71,6 +71,9 @@ interface QuestionParts {
 /** An answer that was cut off is asked again with this many times the cap. */
 const CAP_RAISED_BY = 4;
 
+/** An attempt may take twelve minutes; the calls that follow a send need four of them. */
+const LATEST_SEND_MS = 8 * 60_000;
+
 /** One attempt at one question about one picture: as many calls as it takes without a wait between them. */
 export function createQuestion(deps: QuestionDeps, parts: QuestionParts): { ask(): Promise<AskResult> } {
   const { plan, image, prompt, memory, ctx } = parts;
@@ -79,6 +82,7 @@ export function createQuestion(deps: QuestionDeps, parts: QuestionParts): { ask(
   const textChars = plan.instructions.length + prompt.text.length + SCHEMA_CHARS;
   const timings: Timings = { signMs: 0, downloadMs: 0, encodeMs: 0, waitMs: 0, modelMs: 0 };
   const about = { run: plan.run, image: image.name.slice(-200), prompt: prompt.name };
+  const late = AbortSignal.timeout(LATEST_SEND_MS);
   let share = parts.share;
 
   const context = (route: Route, tries = memory.tries.length): AskContext => ({
@@ -143,8 +147,8 @@ export function createQuestion(deps: QuestionDeps, parts: QuestionParts): { ask(
       const { signMs, downloadMs, encodeMs } = picture;
       Object.assign(timings, { signMs, downloadMs, encodeMs });
       const size = (picture.bytes / 1024).toFixed(2);
-      if (byUrl) ctx.log.debug(`signed URL generated in ${signMs} ms (zero memory)`, about);
-      else ctx.log.debug(`downloaded ${size} KB in ${downloadMs} ms, encoded in ${encodeMs} ms`, about);
+      if (byUrl) ctx.log.info(`signed URL generated in ${signMs} ms (1 hour, zero memory)`, about);
+      else ctx.log.info(`downloaded ${size} KB in ${downloadMs} ms, encoded in ${encodeMs} ms`, about);
       return picture;
     } catch (err) {
       if (err instanceof UnusablePicture) act(unusable(err));
@@ -163,8 +167,8 @@ export function createQuestion(deps: QuestionDeps, parts: QuestionParts): { ask(
     }
     const started = performance.now();
     if (share === null) {
-      ctx.log.debug('waiting for the limiter', { ...about, ...allowance.left() });
-      share = await allowance.acquire(tokens, ctx.cancellationSignal);
+      ctx.log.info('waiting for the limiter', { ...about, ...allowance.left() });
+      share = await acquire(tokens);
       timings.waitMs += Math.round(performance.now() - started);
     }
     const mine = share;
@@ -173,6 +177,17 @@ export function createQuestion(deps: QuestionDeps, parts: QuestionParts): { ask(
     if (!ctx.cancellationSignal.aborted) return mine;
     mine.cancel();
     throw new CancelledFailure('the question was withdrawn before it was sent');
+  }
+
+  /** A turn that does not come in time goes back to the queue: a call that is sent late would be cut off and paid twice. */
+  async function acquire(tokens: number): Promise<Share> {
+    try {
+      return await allowance.acquire(tokens, AbortSignal.any([ctx.cancellationSignal, late]));
+    } catch (err) {
+      if (!late.aborted || ctx.cancellationSignal.aborted) throw err;
+      const message = 'The limiter had no room for this call; it waits in the queue again.';
+      throw toFailure({ ...NOTHING_CAME, action: 'retry', kind: 'Lost', waitMs: 0, message }, memory.tries);
+    }
   }
 
   /** One call: the answer, or what to do about there being none. */
@@ -192,7 +207,7 @@ export function createQuestion(deps: QuestionDeps, parts: QuestionParts): { ask(
     };
     let reply: ModelReply;
     try {
-      ctx.log.debug(route === 'url' ? 'trying the signed URL' : 'asking by base64', about);
+      ctx.log.info(route === 'url' ? 'trying signed URL' : 'asking by base64', about);
       reply = await ask(picture);
     } catch (err) {
       if (!(err instanceof ModelError)) {

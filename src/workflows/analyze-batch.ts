@@ -10,7 +10,7 @@ import {
 } from '@temporalio/workflow';
 import type { BatchImage } from '../activities/index.ts';
 import { addCounts, countImage, countPrompt, noCounts } from '../shared/counts.ts';
-import { batchDone, matchedOf, plural } from '../shared/phrases.ts';
+import { batchDone, imageDone, plural } from '../shared/phrases.ts';
 import type {
   AskFailure,
   AskResult,
@@ -140,6 +140,11 @@ export async function analyzeBatch(input: BatchInput): Promise<BatchResult> {
       prompts: {},
     };
     images[listedImage.index - input.first] = image;
+    const names = input.prompts.map(({ name }) => name).join(', ');
+    log.info(`analyzing with ${plural(input.prompts.length, 'prompt')}: ${names}`, {
+      run: input.run,
+      image: listedImage.name,
+    });
     let hopeless: AskFailure | undefined;
     for (const prompt of input.prompts) {
       if (hopeless) {
@@ -154,11 +159,7 @@ export async function analyzeBatch(input: BatchInput): Promise<BatchResult> {
     }
     const outcomes = Object.values(image.prompts);
     counts = addCounts(counts, countImage(outcomes));
-    log.info(`picture done, ${matchedOf(outcomes)}`, {
-      run: input.run,
-      image: listedImage.name,
-      ms: Date.now() - start.getTime(),
-    });
+    log.info(imageDone(Date.now() - start.getTime(), outcomes), { run: input.run, image: listedImage.name });
     setCurrentDetails(batchDetails(input, counts));
     if (input.reportImages) await report();
   }

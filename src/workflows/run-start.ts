@@ -51,4 +51,6 @@ export function publishState(plan: PlanSummary, state: RunState): void {
   ];
   const known = all.filter(({ key }) => plan.searchAttributes.includes(key.name));
   if (known.length > 0) upsertSearchAttributes(known);
+  // Where the namespace has none, the memo says it: to be read, not to be searched.
+  if (known.length < all.length) upsertMemo({ state });
 }

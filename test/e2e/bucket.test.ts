@@ -42,7 +42,6 @@ describe('a bucket whose URLs time out for half of the pictures', () => {
       TEMPORAL_ADDRESS: temporal.address,
       REQUESTS_PER_MINUTE: '50000',
       TOKENS_PER_MINUTE: '50000000',
-      LOG_LEVEL: 'debug',
     });
     const worker = place.start(['worker']);
     const input = JSON.stringify({
@@ -138,10 +137,12 @@ describe('a bucket whose URLs time out for half of the pictures', () => {
 
   test('says what went wrong, as the team’s old log did', () => {
     expect(output).toMatch(/batch 1\/10 begins with 4 pictures/);
+    expect(output).toMatch(/analyzing with 6 prompts: Crowd Detection, No Parking Violation/);
+    expect(output).toMatch(/trying signed URL/);
     expect(output).toMatch(/signed URL generated in \d+ ms/);
     expect(output).toMatch(/downloaded [\d.]+ KB in \d+ ms, encoded in \d+ ms/);
     expect(output).toMatch(/answered in \d+ ms: match (true|false), count \d+/);
-    expect(output).toMatch(/picture done, \d\/6 prompts matched/);
+    expect(output).toMatch(/picture done in \d+ ms \(URL \d+ ms, processing \d+ ms\), \d\/6 prompts matched/);
     expect(output).toMatch(/batch 10\/10 completed in [\d.]+s \(4\/4 successful\)/);
     expect(output).toMatch(/results saved: 40\/40 pictures/);
   });
