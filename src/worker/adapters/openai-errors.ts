@@ -57,6 +57,9 @@ export function malformed(what: string, headers: Headers, redact: Redact): Model
   });
 }
 
+/** What the client and `fetch` say of any failed connection. */
+const GENERAL = /^(?:Connection error\.|fetch failed)$/;
+
 /** What the client threw, when neither our time-out nor the caller ended the call. */
 export function thrownError(error: unknown, redact: Redact): ModelError {
   if (error instanceof ModelError) return error;
@@ -69,7 +72,10 @@ export function thrownError(error: unknown, redact: Redact): ModelError {
     .map((cause) => (cause as NodeJS.ErrnoException).code)
     .find((value) => typeof value === 'string');
   const words = chain.map((cause) => cause.message).filter((message) => message !== '');
-  return new ModelError(redact(`No answer from the model's server: ${[...new Set(words)].join(': ')}`), {
+  const telling = words.filter((message) => !GENERAL.test(message));
+  const why = [...new Set(telling.length > 0 ? telling : words)].join(': ');
+  const remedy = 'Check OPENAI_BASE_URL and the network.';
+  return new ModelError(redact(`No answer from the model's server: ${why}. ${remedy}`), {
     origin: 'connection',
     code: code ?? null,
   });
