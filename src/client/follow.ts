@@ -92,6 +92,11 @@ async function pause(
   observer: Observer,
   ended: Promise<Ending>,
 ): Promise<number | null> {
+  if ((await observer.look()) === null && (await giveUp(server, run.workflowId))) {
+    const hints = ['Nothing was asked yet: the run is given up, as its plan was not made.'];
+    display.end({ exitStatus: EXIT.interrupted, error: null, summary: null, hints });
+    return EXIT.interrupted;
+  }
   display.say('Pausing: calls in flight end and are recorded first. Ctrl-C again ends this command at once.');
   await tellRun(server.client, run.workflowId, 'pause').catch(() => undefined);
   const worked =
@@ -116,6 +121,16 @@ async function pause(
     ],
   });
   return EXIT.interrupted;
+}
+
+/** Ends a run that has no plan and so no answers: there would be nothing to resume. False when it has ended itself. */
+async function giveUp(server: Server, workflowId: string): Promise<boolean> {
+  try {
+    await server.client.workflow.getHandle(workflowId).terminate('interrupted before its plan was made');
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 async function leaveBlocked(
