@@ -27,6 +27,8 @@ export interface Running {
 export interface Place {
   folder: string;
   dataDir: string;
+  /** The environment in which it runs the program. */
+  env: Record<string, string>;
   start(args: string[], env?: Record<string, string>): Running;
   run(args: string[], env?: Record<string, string>): Promise<Ended>;
   /** Makes a folder of pictures `camera-000.jpg` …, all of them different. */
@@ -54,6 +56,7 @@ export function createPlace(env: Record<string, string> = {}): Place {
   const place: Place = {
     folder,
     dataDir,
+    env: own,
     start(args, more = {}) {
       const child = spawn(process.execPath, [CLI, ...args], { cwd: folder, env: { ...own, ...more } });
       let out = '';
