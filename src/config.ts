@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { TASK_QUEUE } from './shared/names.ts';
 import type { Account, Detail, Limits } from './shared/types.ts';
 
 /** Every setting of the program, read once; nothing else reads the environment. */
@@ -61,6 +62,9 @@ export interface Setting {
 /** The model asked unless `MODEL` or `--model` names another; the reason stands with its setting. */
 const DEFAULT_MODEL = 'gpt-4o';
 
+/** An attempt at a question holds several calls and ends after twelve minutes; a longer call would be cut off and paid again. */
+const LONGEST_CALL_SECONDS = 120;
+
 /** The one list of settings. */
 export const SETTINGS = [
   { name: 'OPENAI_API_KEY', what: "The account's key. The demonstration never uses it.", default: '' },
@@ -114,7 +118,7 @@ export const SETTINGS = [
     default: '',
   },
   { name: 'TEMPORAL_NAMESPACE', what: 'Namespace at that server.', default: 'default' },
-  { name: 'TASK_QUEUE', what: 'Task queue that workers and commands share.', default: 'image-analysis' },
+  { name: 'TASK_QUEUE', what: 'Task queue that workers and commands share.', default: TASK_QUEUE },
   {
     name: 'TEMPORAL_CLI_PATH',
     what: 'A `temporal` executable to use in place of the downloaded one.',
@@ -175,7 +179,8 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>, cw
     route: oneOf('IMAGE_ROUTE', or('IMAGE_ROUTE'), ['url', 'base64']),
     detail: oneOf('IMAGE_DETAIL', or('IMAGE_DETAIL'), ['low', 'high', 'auto']),
     maxOutputTokens: wholeNumber('MAX_OUTPUT_TOKENS', or('MAX_OUTPUT_TOKENS')),
-    modelTimeoutMs: wholeNumber('MODEL_TIMEOUT_SECONDS', or('MODEL_TIMEOUT_SECONDS'), 3600) * 1000,
+    modelTimeoutMs:
+      wholeNumber('MODEL_TIMEOUT_SECONDS', or('MODEL_TIMEOUT_SECONDS'), LONGEST_CALL_SECONDS) * 1000,
     limits: {
       requestsPerMinute: wholeNumber('REQUESTS_PER_MINUTE', or('REQUESTS_PER_MINUTE')),
       tokensPerMinute: wholeNumber('TOKENS_PER_MINUTE', or('TOKENS_PER_MINUTE')),

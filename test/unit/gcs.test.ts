@@ -153,7 +153,8 @@ describe('signing', () => {
   });
 
   test('a signed URL is served, names the generation and lives 80 to 90 minutes', async () => {
-    const now = Date.UTC(2026, 10, 24, 5, 47, 12);
+    // Far ahead: the library refuses to sign what is past by the machine's own clock.
+    const now = Date.UTC(2060, 10, 24, 5, 47, 12);
     const generation = await fake.put(bucket, 'day/a b#1%41é.jpg', 'the picture');
     const source = createOpenSource(gcs(), () => now)(`gs://${bucket}/day/`, all);
     expect(await source.signingProblem()).toBeNull();
@@ -161,7 +162,7 @@ describe('signing', () => {
     const url = new URL(text);
     expect(url.origin).toBe(fake.endpoint);
     expect(url.searchParams.get('generation')).toBe(generation);
-    expect(url.searchParams.get('X-Goog-Date')).toBe('20261124T054000Z');
+    expect(url.searchParams.get('X-Goog-Date')).toBe('20601124T054000Z');
     expect(url.searchParams.get('X-Goog-Expires')).toBe('5400');
     expect(url.searchParams.get('X-Goog-Credential')).toMatch(/^camera-reader@test/);
     expect(url.searchParams.get('X-Goog-Signature')).toMatch(/^[0-9a-f]{512}$/);
@@ -169,7 +170,7 @@ describe('signing', () => {
   });
 
   test('one URL a picture until a quarter of an hour before its end', async () => {
-    const start = Date.UTC(2026, 10, 24, 5, 40);
+    const start = Date.UTC(2060, 10, 24, 5, 40);
     let now = start + 9 * MINUTE;
     const clock = () => now;
     await fake.put(bucket, 'a.jpg', 'x');

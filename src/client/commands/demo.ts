@@ -19,6 +19,8 @@ export async function demoCommand(deps: Deps, flags: { json?: boolean }): Promis
   }
   const input = {
     source: deps.samples,
+    // Two batches of four side by side: enough for the account, and pictures are done from the first seconds on.
+    concurrency: 8,
     model: config.model,
     detail: config.detail,
     results: config.results,
