@@ -99,7 +99,7 @@ describe('names and files as people have them', () => {
       ]),
     );
     expect(bad).toEqual({
-      'zero.jpg': expect.stringMatching(/^InvalidImage: .*empty \(0 bytes\)/) as string,
+      'zero.jpg': expect.stringMatching(/^InvalidImage: .*it is empty/) as string,
       'stub.jpg': expect.stringMatching(/^InvalidImage: .*header cannot be read/) as string,
       'page.jpg': expect.stringMatching(
         /^InvalidImage: .*not JPEG, PNG or WebP; it looks like an HTML page/,
@@ -161,7 +161,8 @@ describe('names and files as people have them', () => {
       expect(result).toMatchObject({ state: 'incomplete', images: NAMES.length + 4, skipped: 1 });
       const paid = harness.simulator.ledger.filter((entry) => entry.usage !== null);
       expect(paid).toHaveLength(2 * NAMES.length);
-      expect(harness.simulator.ledger.length - paid.length).toBeLessThanOrEqual(4);
+      // One for each whose trouble only the provider can find: the page, the deleted and the replaced one.
+      expect(harness.simulator.ledger.length - paid.length).toBeLessThanOrEqual(3);
 
       const places: [source: string, message: RegExp][] = [
         ['gs://cams/2025/case.jpg', /case\.jpg is one object, not a folder; give the folder that holds it/],
@@ -336,7 +337,7 @@ test('limits below the cost of one call are refused with what would fit', async 
   harness = await createHarness(inject('temporal'), { env: { TOKENS_PER_MINUTE: '900' } });
   const handle = await harness.start({ source: await harness.pictures(1) });
   expect(await failureOf(handle)).toMatch(
-    /tokens a minute: one call costs about \d+ tokens .* more than the 900 a whole minute allows.*detail low/,
+    /TOKENS_PER_MINUTE: one call costs about \d+ tokens .* more than the 900 a whole minute allows.*detail low/,
   );
   expect(harness.simulator.ledger).toHaveLength(0);
 });
