@@ -16,7 +16,7 @@ const LAYERS = {
   web: { values: ['shared', 'client', 'config', 'logger'], types: [] },
   simulator: { values: ['shared', 'logger'], types: [] },
   config: { values: ['shared'], types: [] },
-  logger: { values: [], types: [] },
+  logger: { values: ['shared'], types: [] },
 };
 const PLACES = [...Object.keys(LAYERS), 'cli'];
 

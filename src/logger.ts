@@ -1,6 +1,7 @@
 import pino from 'pino';
 import pretty from 'pino-pretty';
 import type { DestinationStream, Logger } from 'pino';
+import { printableJson } from './shared/redact.ts';
 
 export type { Logger } from 'pino';
 
@@ -34,6 +35,7 @@ export function createLogger({ level, destination, pretty: readable }: LoggerOpt
     {
       level,
       base: null,
+      hooks: { streamWrite: readable ? withoutControl : printableJson },
       timestamp: pino.stdTimeFunctions.isoTime,
       formatters: { level: (name: string) => ({ level: name }) },
       redact: {
@@ -44,5 +46,9 @@ export function createLogger({ level, destination, pretty: readable }: LoggerOpt
     stream,
   );
 }
+
+/** For the pretty printer, which writes what JSON had escaped: each control character becomes U+FFFD. */
+const withoutControl = (json: string): string =>
+  printableJson(json).replace(/(\\\\)|\\u[\da-f]{4}/g, (_, pair?: string) => pair ?? '\ufffd');
 
 const isTerminal = (stream: NodeJS.WritableStream): boolean => 'isTTY' in stream && stream.isTTY === true;

@@ -1,3 +1,4 @@
+import { printableJson } from '../shared/redact.ts';
 import { createLogUpdate } from 'log-update';
 import pc from 'picocolors';
 import { cut, labelled, LABEL, pad, wrap } from './render/format.ts';
@@ -171,7 +172,10 @@ function plainDisplay(terminal: Terminal, now: () => number): Display {
 function jsonDisplay(terminal: Terminal): Display {
   let waitedFor: string | null | undefined;
   const event = (name: string, body: object): void =>
-    write(terminal.out, JSON.stringify({ event: name, at: new Date().toISOString(), ...body }));
+    write(
+      terminal.out,
+      printableJson(JSON.stringify({ event: name, at: new Date().toISOString(), ...body })),
+    );
   return {
     start: (info) => event('start', info),
     planning({ waitsFor }) {

@@ -1,7 +1,7 @@
 import { stat } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { oneOf, wholeNumber } from '../config.ts';
-import { checkRunInput } from '../shared/run-input.ts';
+import { checkRunInput, MAX_BATCH_SIZE, MAX_CONCURRENCY, MAX_LIMIT } from '../shared/run-input.ts';
 import type { RunInput } from '../shared/types.ts';
 import { UsageError, type Deps } from './deps.ts';
 
@@ -26,30 +26,38 @@ export interface RunFlags {
   onBlock?: string;
 }
 
+/** `gs:/b`, `GS://b`, `s3://b`, `https://…`: nobody names a folder so. */
+const LOOKS_LIKE_ADDRESS = /^(gs\b|\w{2,}:\/)/i;
+
 /**
  * The workflow's input from a command line: paths made absolute, prompts read here (a worker elsewhere cannot), every
  * field checked as the workflow checks it. Throws a {@link UsageError} or a `SettingError`.
  */
 export async function runInputOf(deps: Deps, source: string, flags: RunFlags): Promise<RunInput> {
   const { config, cwd } = deps;
-  const place = (text: string): string => (text.startsWith('gs://') ? text : resolve(cwd, text));
-  const number = (flag: string, text: string | undefined): number | undefined =>
-    text === undefined ? undefined : wholeNumber(flag, text);
+  const place = (name: string, text: string): string => {
+    if (text === '') throw new UsageError(`${name} is empty: name a folder, or gs://bucket/prefix/.`);
+    // What looks like an address is left as it is, for the workflow's own rule to speak of.
+    return LOOKS_LIKE_ADDRESS.test(text) ? text : resolve(cwd, text);
+  };
+  const number = (flag: string, text: string | undefined, most: number): number | undefined =>
+    text === undefined ? undefined : wholeNumber(flag, text, most);
+  if (flags.prompts === '') throw new UsageError('--prompts is empty: name a YAML file of questions.');
   const prompts =
     flags.prompts === undefined ? undefined : await deps.loadPrompts(resolve(cwd, flags.prompts));
   const fields: { [F in keyof RunInput]: RunInput[F] | undefined } = {
-    source: place(source),
+    source: place('source', source),
     name: flags.name,
     prompts,
     model: flags.model ?? config.model,
     detail:
       flags.detail === undefined ? config.detail : oneOf('--detail', flags.detail, ['low', 'high', 'auto']),
-    batchSize: number('--batch-size', flags.batchSize),
-    concurrency: number('--concurrency', flags.concurrency),
+    batchSize: number('--batch-size', flags.batchSize, MAX_BATCH_SIZE),
+    concurrency: number('--concurrency', flags.concurrency, MAX_CONCURRENCY),
     include: flags.include,
     exclude: flags.exclude,
-    limit: number('--limit', flags.limit),
-    results: flags.results === undefined ? config.results : place(flags.results),
+    limit: number('--limit', flags.limit, MAX_LIMIT),
+    results: flags.results === undefined ? config.results : place('--results', flags.results),
   };
   const input = Object.fromEntries(
     Object.entries(fields).filter(([, value]) => value !== undefined),

@@ -39,6 +39,20 @@ export function plain(text: string, max: number): string {
   return `${clean.slice(0, Math.max(0, max - 1)).replace(LONE_SURROGATES, '')}…`;
 }
 
+/** What JSON leaves as it is and a terminal acts on. JSON itself escapes the control characters below U+0020. */
+const UNESCAPED =
+  /[\u007f-\u009f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufeff]|\udb40[\udc00-\udc7f]/g;
+
+/** JSON text, in which such characters can only stand inside strings, with them escaped: it parses to the same. */
+export function printableJson(json: string): string {
+  return json.replace(UNESCAPED, (found) =>
+    Array.from({ length: found.length }, (_, i) => escaped(found, i)).join(''),
+  );
+}
+
+const escaped = (text: string, at: number): string =>
+  `\\u${text.charCodeAt(at).toString(16).padStart(4, '0')}`;
+
 const REDACTED = '[redacted]';
 
 /** Names of query parameters that carry a credential (V2, V4 and AWS-like signing, CloudFront, Azure SAS, tokens). */

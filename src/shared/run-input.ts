@@ -3,6 +3,8 @@ import type { RunInput } from './types.ts';
 
 /** Pictures side by side in one child: more would make a child's history and its shard too large. */
 export const MAX_BATCH_SIZE = 16;
+export const MAX_CONCURRENCY = 10_000;
+export const MAX_LIMIT = 100_000_000;
 /** Questions in one batch, so that its results stay far below Temporal's 2 MB a payload. */
 export const MAX_QUESTIONS_IN_BATCH = 400;
 
@@ -49,10 +51,10 @@ const rules: { [F in keyof Required<RunInput>]: Rule } = {
   model: modelName,
   detail: (value) => (['low', 'high', 'auto'].includes(value as string) ? null : 'must be low, high or auto'),
   batchSize: wholeNumber(1, MAX_BATCH_SIZE),
-  concurrency: wholeNumber(1, 10_000),
+  concurrency: wholeNumber(1, MAX_CONCURRENCY),
   include: globs,
   exclude: globs,
-  limit: wholeNumber(1, 100_000_000),
+  limit: wholeNumber(1, MAX_LIMIT),
 };
 
 const unknownField: Rule = () =>

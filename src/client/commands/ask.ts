@@ -1,3 +1,4 @@
+import { printableJson } from '../../shared/redact.ts';
 import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { oneOf, type Config } from '../../config.ts';
@@ -48,7 +49,7 @@ export async function askCommand(deps: Deps, picture: string, flags: AskFlags): 
     ...(flags.prompt === undefined ? {} : { promptId: flags.prompt }),
     prompts,
   })) {
-    if (flags.json === true) print(JSON.stringify(jsonOf(event)));
+    if (flags.json === true) print(printableJson(JSON.stringify(jsonOf(event))));
     else askLines(event, Math.min(deps.terminal.columns(), WIDEST), asked > 0).forEach(print);
     if (event.type !== 'request') asked += 1;
     if (event.type === 'failure') failed += 1;

@@ -1,3 +1,4 @@
+import { printableJson } from '../../shared/redact.ts';
 import { EXIT, type Deps } from '../deps.ts';
 import { runsOf } from '../find-run.ts';
 import { lookAtRun, summaryNow } from '../look-at-run.ts';
@@ -40,7 +41,7 @@ export async function listCommand(deps: Deps, flags: { json?: boolean; results?:
   }
   rows.sort((a, b) => b.createdAt.localeCompare(a.createdAt));
   if (flags.json === true) {
-    for (const row of rows) print(JSON.stringify(row));
+    for (const row of rows) print(printableJson(JSON.stringify(row)));
     return EXIT.ok;
   }
   if (rows.length === 0) {

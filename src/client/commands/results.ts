@@ -1,3 +1,4 @@
+import { printableJson } from '../../shared/redact.ts';
 import type { ResultsFile } from '../../shared/results.ts';
 import { EXIT, UsageError, type Deps } from '../deps.ts';
 import { findRun, runsOf } from '../find-run.ts';
@@ -29,7 +30,7 @@ export async function resultsCommand(
   }
   const print = (line: string): void => void deps.terminal.out.write(`${line}\n`);
   if (flags.json === true) {
-    print(JSON.stringify(file));
+    print(printableJson(JSON.stringify(file)));
     return EXIT.ok;
   }
   const questions = resultsByQuestion(file);
@@ -115,8 +116,15 @@ function questionOf(questions: QuestionResults[], id: string): QuestionResults {
   );
 }
 
-const quoted = (text: string): string =>
-  /^[\w./:@%+=-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`;
+/** For a shell to read; what a terminal would act on is written as bash and zsh spell it, and stays one line. */
+const quoted = (text: string): string => {
+  if (/^[\w./:@%+=-]+$/.test(text)) return text;
+  const spelt = printableJson(JSON.stringify(text))
+    .slice(1, -1)
+    .replaceAll('\\"', '"')
+    .replaceAll("'", "\\'");
+  return /[\\]/.test(spelt) ? `$'${spelt}'` : `'${text}'`;
+};
 
 /** A glob that matches this name only. */
 const globOf = (name: string): string => name.replace(/[*?[\]{}()!+@\\]/g, '\\$&');

@@ -1,3 +1,4 @@
+import { printableJson } from '../../shared/redact.ts';
 import { oneOf, type Config } from '../../config.ts';
 import { connectServer, type Server } from '../connection.ts';
 import { EXIT, UsageError, type Deps } from '../deps.ts';
@@ -10,6 +11,7 @@ import { estimateLines } from '../render/estimate.ts';
 import { runInputOf, type RunFlags } from '../run-input.ts';
 import { plural } from '../../shared/phrases.ts';
 import type { RunInput } from '../../shared/types.ts';
+import type { Estimate } from '../../shared/single.ts';
 import { startRun } from '../start-run.ts';
 import { runsUnderWay } from '../under-way.ts';
 
@@ -25,7 +27,8 @@ export async function runCommand(deps: Deps, source: string, flags: RunFlags): P
   const print = (text: string): void => void deps.terminal.out.write(`${text}\n`);
   if (flags.dryRun === true) {
     const estimate = await deps.estimateRun(config, input);
-    if (flags.json === true) print(JSON.stringify({ event: 'estimate', ...estimate }));
+    refuseEmpty(estimate);
+    if (flags.json === true) print(printableJson(JSON.stringify({ event: 'estimate', ...estimate })));
     else estimateLines(estimate, deps.terminal.columns()).forEach(print);
     return EXIT.ok;
   }
@@ -41,11 +44,14 @@ export async function runCommand(deps: Deps, source: string, flags: RunFlags): P
 /** A folder without a picture is told before an engine is started for it. Of a bucket the plan tells. */
 async function checkPictures(deps: Deps, config: Config, input: RunInput): Promise<void> {
   if (config.address !== null || input.source.startsWith('gs://')) return;
-  const { images, skipped } = await deps.estimateRun(config, { ...input, limit: 1 });
+  refuseEmpty(await deps.estimateRun(config, { ...input, limit: 1 }));
+}
+
+function refuseEmpty({ source, images, skipped }: Estimate): void {
   if (images > 0) return;
   const passed = skipped > 0 ? ` (${plural(skipped, 'file')} passed over)` : '';
   throw new UsageError(
-    `${JSON.stringify(input.source)} holds no JPEG, PNG or WebP pictures${passed}. ` +
+    `${JSON.stringify(source)} holds no JPEG, PNG or WebP pictures${passed}. ` +
       'Name the folder that has them, or change --include and --exclude.',
   );
 }

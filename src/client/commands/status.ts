@@ -1,3 +1,4 @@
+import { printableJson } from '../../shared/redact.ts';
 import { liveView } from '../live-view.ts';
 import { lookAtRun, summaryNow } from '../look-at-run.ts';
 import { EXIT, type Deps } from '../deps.ts';
@@ -21,7 +22,11 @@ export async function statusCommand(
   if (flags.json === true) {
     const questions = summary.images * summary.prompts.length;
     const state = honestState(summary.state, summary.counts, questions);
-    print(JSON.stringify({ ...summary, state, live: view, updatedAt: recorded.progress?.updatedAt ?? null }));
+    print(
+      printableJson(
+        JSON.stringify({ ...summary, state, live: view, updatedAt: recorded.progress?.updatedAt ?? null }),
+      ),
+    );
     return EXIT.ok;
   }
   summaryLines(summary, deps.terminal.columns()).forEach(print);
