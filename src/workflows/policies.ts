@@ -6,7 +6,7 @@ import type { ModelActivities, RunActivities } from '../activities/index.ts';
 const ASK_TIMEOUT = '12 minutes';
 
 /** How soon the server notices that a worker is gone. Workers heartbeat every two seconds. */
-const HEARTBEAT_TIMEOUT = '20 seconds';
+const HEARTBEAT_TIMEOUT = '12 seconds';
 
 /**
  * Everything but the model's calls. A failure that a person must mend comes as `Blocked` or as a non-retryable
