@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { environmentOf, readConfig, SETTINGS, SettingError, wholeNumber } from '../../src/config.ts';
 
-const read = (env: Record<string, string>) => readConfig(env, '/work');
+const read = (env: Record<string, string>) => readConfig(env, '/srv/analysis');
 
 describe('defaults', () => {
   const config = read({});
@@ -19,8 +19,8 @@ describe('defaults', () => {
       modelTimeoutMs: 60_000,
       limits: { requestsPerMinute: 480, tokensPerMinute: 28_000 },
       limitsFile: null,
-      results: '/work/results',
-      dataDir: '/work/.image-analysis',
+      results: '/srv/analysis/results',
+      dataDir: '/srv/analysis/.image-analysis',
       address: null,
       namespace: 'default',
       taskQueue: 'image-analysis',
@@ -78,9 +78,9 @@ describe('a configuration as another process is given it', () => {
     expect(read(given)).toMatchObject({
       baseUrl: 'http://127.0.0.1:9999/v1',
       account: { label: 'team-b', endpoint: 'simulator', simulated: true },
-      promptsFile: '/work/mine.yaml',
+      promptsFile: '/srv/analysis/mine.yaml',
       results: 'gs://city/results',
-      temporalCliPath: '/work/bin/temporal',
+      temporalCliPath: '/srv/analysis/bin/temporal',
       gcsEndpoint: 'http://127.0.0.1:4443',
     });
   });
