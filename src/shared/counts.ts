@@ -17,6 +17,7 @@ export const noCounts = (): Counts => ({
   outputTokens: 0,
   charged: 0,
   discardedTokens: 0,
+  modelMs: 0,
 });
 
 /** The sum of two counts; neither is changed. */
@@ -49,6 +50,7 @@ export function countPrompt(prompt: string, outcome: PromptResult): Counts {
   counts.cachedTokens = result.usage?.cachedTokens ?? 0;
   counts.outputTokens = result.usage?.outputTokens ?? 0;
   counts.charged = result.charged;
+  counts.modelMs = result.timings.modelMs;
   return counts;
 }
 

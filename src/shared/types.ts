@@ -328,6 +328,8 @@ export interface Counts {
   charged: number;
   /** Tokens billed for answers that do not count (cut off, of the wrong shape, given without the picture). */
   discardedTokens: number;
+  /** Milliseconds that the calls took whose answers count; divided by `answered`, the mean call. */
+  modelMs: number;
 }
 
 /** Input of the child workflow `analyzeBatch`. */

@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -64,6 +65,8 @@ export async function startSimulator(options: SimulatorOptions = {}): Promise<Si
   );
   const ledger: LedgerEntry[] = [];
   const stopping = new AbortController();
+  // Every open call waits on it.
+  setMaxListeners(0, stopping.signal);
   let keys = options.apiKeys ?? null;
   let faults = createFaultPlan(options.faults ?? [], seed, 1);
 

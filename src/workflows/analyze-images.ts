@@ -19,7 +19,7 @@ import { listImages, salvageBatch, saveResults, saveSegment } from './policies.t
 import { createRunBook, type CarriedState } from './run-book.ts';
 import { createRunControl } from './run-control.ts';
 import { planTheRun, publishState } from './run-start.ts';
-import { callsInFlight, windowOf } from './window.ts';
+import { callsInFlight, meanCall, windowOf } from './window.ts';
 
 /**
  * Parent workflow: plans the run, lists the pictures page by page and keeps a sliding window of child workflows, four
@@ -54,14 +54,18 @@ export async function analyzeImages(input: RunInput, carried?: CarriedState): Pr
   }
 
   async function launch(): Promise<void> {
-    const needed = callsInFlight(plan.limits, plan.tokensPerCall);
-    const window = windowOf({ batchSize: plan.batchSize, concurrency: plan.concurrency, needed });
-    const room = (): boolean => !gate.closed && children.size < window.children;
+    const { batchSize, concurrency, limits } = plan;
+    // Sized anew by what the calls so far took: it grows and shrinks with the latency.
+    const window = (): ReturnType<typeof windowOf> => {
+      const needed = callsInFlight(limits, meanCall(plan, book.counts()));
+      return windowOf({ batchSize, concurrency, needed });
+    };
+    const room = (): boolean => !gate.closed && children.size < window().children;
     for (;;) {
       await condition(() => historyIsFull() || (nextPlace() === undefined ? book.listed : room()));
       const next = nextPlace();
       if (next === undefined || historyIsFull()) break;
-      await start(next, window.sideBySide);
+      await start(next, window().sideBySide);
     }
     // The window is drained before the run ends or continues as new: a child reports to this execution alone.
     await condition(() => children.size === 0);

@@ -51,7 +51,8 @@ export interface RunBook {
   readonly nextBatch: number;
   pages(): number[];
   images(): number;
-  answered(): number;
+  /** Sums so far, as far as the batches have reported. */
+  counts(): Counts;
   batches(): number;
   addPage(page: PageSummary): void;
   begin(batch: number, workflowId: string): void;
@@ -161,7 +162,7 @@ export function createRunBook(plan: PlanSummary, carried?: CarriedState): RunBoo
     },
     pages: () => pages,
     images,
-    answered: () => counts().answered,
+    counts,
     batches: () => batchesIn(pages, plan.batchSize),
     addPage(page) {
       left[pages.length] = batchesIn([page.images], plan.batchSize);

@@ -150,7 +150,7 @@ export function createRunControl(plan: PlanSummary, book: RunBook): RunControl {
       await condition(() => over() || book.block === null || allHeard());
       if (over()) return;
       const why = book.block;
-      if (why !== null && book.answered() === 0) {
+      if (why !== null && book.counts().answered === 0) {
         const message = `${why.reason} ${why.remedy}`;
         throw ApplicationFailure.create({ message, type: 'Blocked', nonRetryable: true });
       }

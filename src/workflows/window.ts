@@ -1,4 +1,4 @@
-import type { Limits } from '../shared/types.ts';
+import type { Counts, Limits } from '../shared/types.ts';
 
 /** A call's length before any was seen: the mission's 8 to 12 seconds. */
 const USUAL_CALL_MS = 10_000;
@@ -6,13 +6,25 @@ const USUAL_CALL_MS = 10_000;
 /** Calls in flight beyond what the mean needs, so that slow calls leave no gap. */
 const MARGIN = 1.5;
 
+/** So many answers tell the mean call better than a guess does. */
+const ENOUGH_ANSWERS = 10;
+
+/** The mean call: as planned until enough were answered, then as seen. */
+export function meanCall(
+  planned: { tokensPerCall: number },
+  seen: Pick<Counts, 'answered' | 'charged' | 'modelMs'>,
+): { tokens: number; ms: number } {
+  if (seen.answered < ENOUGH_ANSWERS) return { tokens: planned.tokensPerCall, ms: USUAL_CALL_MS };
+  return { tokens: seen.charged / seen.answered, ms: seen.modelMs / seen.answered };
+}
+
 /**
  * Calls in flight that the limits need (Little's law with a margin): calls a second times seconds a call.
  * At least 1.
  */
-export function callsInFlight(limits: Limits, tokensPerCall: number): number {
-  const callsPerMs = Math.min(limits.requestsPerMinute, limits.tokensPerMinute / tokensPerCall) / 60_000;
-  return Math.max(1, Math.ceil(callsPerMs * USUAL_CALL_MS * MARGIN));
+export function callsInFlight(limits: Limits, call: { tokens: number; ms: number }): number {
+  const callsPerMs = Math.min(limits.requestsPerMinute, limits.tokensPerMinute / call.tokens) / 60_000;
+  return Math.max(1, Math.ceil(callsPerMs * call.ms * MARGIN));
 }
 
 /**

@@ -20,6 +20,7 @@ const answer = {
   answered: 1,
   tries: 1,
   charged: 1_500,
+  modelMs: 9_000,
   inputTokens: 1_300,
   cachedTokens: 1_024,
   outputTokens: 100,
@@ -42,7 +43,7 @@ describe('what a question adds', () => {
     {
       what: 'no usage',
       outcome: answered({ match: false, usage: null }),
-      counts: { answered: 1, tries: 1, charged: 1_500, urlAnswers: 1 },
+      counts: { answered: 1, tries: 1, charged: 1_500, modelMs: 9_000, urlAnswers: 1 },
     },
     {
       what: 'two 429s before the answer',

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { callsInFlight, windowOf } from '../../src/workflows/window.ts';
+import { callsInFlight, meanCall, windowOf } from '../../src/workflows/window.ts';
 
 test.each([
   { what: "the mission's limits", limits: [480, 28_000], tokens: 1_500, calls: 5 },
@@ -9,7 +9,18 @@ test.each([
   { what: 'a call a minute', limits: [1, 28_000], tokens: 1_500, calls: 1 },
   { what: 'a call that costs a whole minute', limits: [480, 28_000], tokens: 28_000, calls: 1 },
 ])('calls in flight: $what', ({ limits: [requestsPerMinute = 0, tokensPerMinute = 0], tokens, calls }) => {
-  expect(callsInFlight({ requestsPerMinute, tokensPerMinute }, tokens)).toBe(calls);
+  expect(callsInFlight({ requestsPerMinute, tokensPerMinute }, { tokens, ms: 10_000 })).toBe(calls);
+});
+
+test.each([
+  [
+    'a guess until enough is seen',
+    { answered: 9, charged: 9_000, modelMs: 9_000 },
+    { tokens: 1_500, ms: 10_000 },
+  ],
+  ['then what was seen', { answered: 10, charged: 18_000, modelMs: 9_000 }, { tokens: 1_800, ms: 900 }],
+])('the mean call: %s', (_, seen, mean) => {
+  expect(meanCall({ tokensPerCall: 1_500 }, seen)).toEqual(mean);
 });
 
 test.each([
