@@ -70,8 +70,12 @@ export async function analyzeBatch(input: BatchInput): Promise<BatchResult> {
   });
   setHandler(resumeSignal, gate.open);
   setHandler(probeSignal, gate.probe);
-  setHandler(progressQuery, () => ({ batch, counts, open, paused: gate.closed, sends, failures }));
-  setHandler(answersQuery, () => images.filter((image) => image !== undefined));
+  setHandler(progressQuery, () => ({ batch, counts, open, paused: gate.closed, sends, failures }), {
+    description: 'Counts, open questions, requests of the last minutes.',
+  });
+  setHandler(answersQuery, () => images.filter((image) => image !== undefined), {
+    description: 'The pictures with what is answered so far.',
+  });
 
   const title = input.batches === null ? `batch ${batch + 1}` : `batch ${batch + 1}/${input.batches}`;
   log.info(`${title} begins with ${plural(input.images, 'picture')}`, { run: input.run, batch });

@@ -29,6 +29,10 @@ import { publishState } from './run-start.ts';
 const FIRST_PROBE_MS = 30_000;
 const LAST_PROBE_MS = 600_000;
 
+/** What the Web UI says of the messages that a person may send. */
+const PAUSE = { description: 'Stops asking; calls in flight end and are recorded.' };
+const RESUME = { description: 'Goes on after a pause or a block.' };
+
 /** Who may stop and start a run: a person by `pause` and `resume`, a call that says that all must wait, and a probe. */
 export interface RunControl {
   readonly gate: Gate;
@@ -70,12 +74,16 @@ export function createRunControl(plan: PlanSummary, book: RunBook): RunControl {
     failBeforeFirstAnswer,
   };
 
-  setHandler(progressQuery, () => book.progress());
-  setHandler(failuresQuery, () => book.failures());
-  setHandler(pauseUpdate, pause);
-  setHandler(pauseSignal, () => void pause());
-  setHandler(resumeUpdate, goOn);
-  setHandler(resumeSignal, () => void goOn());
+  setHandler(progressQuery, () => book.progress(), {
+    description: 'State, counts, limits, batches that run.',
+  });
+  setHandler(failuresQuery, () => book.failures(), {
+    description: 'The last questions that failed, and why.',
+  });
+  setHandler(pauseUpdate, pause, PAUSE);
+  setHandler(pauseSignal, () => void pause(), PAUSE);
+  setHandler(resumeUpdate, goOn, RESUME);
+  setHandler(resumeSignal, () => void goOn(), RESUME);
   setHandler(batchBlockedSignal, ({ batch, block: why }) => {
     block(why, batch);
   });

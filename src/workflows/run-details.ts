@@ -9,7 +9,7 @@ export function runDetails(plan: PlanSummary, progress: Progress): string {
     plan.simulated ? '**SIMULATED** - no model looked at these pictures.' : '',
     headline(progress),
     ...plan.warnings,
-    block ? `**Blocked: ${block.reason}** What to do: ${block.remedy}` : '',
+    block ? `Why: ${block.reason} What to do: ${block.remedy}` : '',
     block?.nextProbeAt ? `One call is tried at ${block.nextProbeAt}; \`resume\` tries at once.` : '',
     [
       '| | |',
@@ -36,9 +36,16 @@ function headline(progress: Progress): string {
       return '**Cancelled.** What was answered is in the results.';
     case 'paused':
       return '**Paused.** `resume` goes on.';
-    default:
-      return progress.remainingMs === null
-        ? '**Running**'
-        : `**Running**, ${inWords(progress.remainingMs)} left`;
+    case 'failed':
+      return '**Failed.** What was answered is in the results.';
+    case 'blocked':
+      return '**Blocked.** Nothing is asked until the cause is gone.';
+    case 'planning':
+    case 'running':
+      return `**Running**${left(progress)}`;
   }
 }
+
+/** With the time of the estimate: details are written anew when a picture is done, and read at any time. */
+const left = ({ remainingMs, updatedAt }: Progress): string =>
+  remainingMs === null ? '' : `, ${inWords(remainingMs)} left at ${updatedAt.slice(11, 19)} UTC`;
