@@ -82,7 +82,7 @@ function draw(rows: Cell[][]): string {
     `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}" viewBox="0 0 ${width} ${height}" role="img">`,
     '  <title>The demonstration in a terminal</title>',
     `  <rect width="100%" height="100%" rx="8" fill="${BACKGROUND}"/>`,
-    `  <g font-family="ui-monospace, SFMono-Regular, Menlo, Consolas, 'DejaVu Sans Mono', monospace" font-size="14" fill="${PLAIN}" xml:space="preserve">`,
+    `  <g font-family="ui-monospace, SFMono-Regular, Menlo, Consolas, 'DejaVu Sans Mono', monospace" font-size="14" fill="${PLAIN}">`,
     ...lines,
     '  </g>',
     '</svg>',
@@ -103,7 +103,8 @@ function spansOf(row: Cell[]): Cell[] {
 }
 
 function spanText({ text, color, bold, dim }: Cell): string {
-  const escaped = text.replaceAll('&', '&amp;').replaceAll('<', '&lt;');
+  // Browsers fold spaces in a picture's text, whatever it asks for; they keep these.
+  const escaped = text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll(' ', '\u00a0');
   const style = [
     color === PLAIN ? '' : ` fill="${color}"`,
     bold ? ' font-weight="bold"' : '',
