@@ -35,6 +35,12 @@ export function setLimits(config: Config, flags: { rpm?: string; tpm?: string })
   );
 }
 
+/** Limits that hold now: on the embedded engine those that an earlier `--rpm` or `--tpm` set, if one did. */
+export function limitsNow(config: Config): Limits {
+  const stored = config.address === null ? jsonFile<Limits>(limitsFileOf(config.dataDir)).read() : null;
+  return stored ?? config.limits;
+}
+
 /** Limits with the flags applied. Throws a `SettingError` that names the flag. */
 export function limitsWith(limits: Limits, flags: { rpm?: string; tpm?: string }): Limits {
   return {

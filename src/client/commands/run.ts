@@ -4,7 +4,7 @@ import { connectServer, type Server } from '../connection.ts';
 import { EXIT, UsageError, type Deps } from '../deps.ts';
 import { createDisplay } from '../display.ts';
 import { follow } from '../follow.ts';
-import { limitsWith, setLimits } from '../limits-file.ts';
+import { limitsNow, limitsWith, setLimits } from '../limits-file.ts';
 import { noWorker } from '../notices.ts';
 import { workersPoll } from '../observe.ts';
 import { estimateLines } from '../render/estimate.ts';
@@ -22,7 +22,7 @@ export async function runCommand(deps: Deps, source: string, flags: RunFlags): P
     ...deps.config,
     model: input.model ?? deps.config.model,
     detail: input.detail ?? deps.config.detail,
-    limits: limitsWith(deps.config.limits, flags),
+    limits: limitsWith(limitsNow(deps.config), flags),
   };
   const print = (text: string): void => void deps.terminal.out.write(`${text}\n`);
   if (flags.dryRun === true) {
