@@ -53,8 +53,7 @@ export async function* askPicture(
       imageTokens: pictureTokens,
       maxOutputTokens: config.maxOutputTokens,
     });
-    const shown =
-      route === 'url' ? '(signed URL)' : `(${picture.mediaType}, ${bytes.length} bytes as base64)`;
+    const shown = `${image.name} (${picture.mediaType}, ${bytes.length} bytes, ${route === 'url' ? 'by signed URL' : 'as base64'})`;
     yield { type: 'request', prompt: prompt.id, route, body: { ...request, imageUrl: shown } };
     const at = new Date();
     const sent = performance.now();
@@ -68,17 +67,18 @@ export async function* askPicture(
         continue;
       }
       const ms = elapsed();
+      const billed = Math.max(charged, reply.usage?.totalTokens ?? 0);
       const result: AskResult = {
         ...judged.answer,
         sentAt: at.toISOString(),
         ms,
         route,
         usage: reply.usage,
-        charged,
+        charged: billed,
         ...(reply.requestId === null ? {} : { requestId: reply.requestId }),
         model: reply.model,
         timings: { signMs, downloadMs: 0, encodeMs: 0, waitMs: 0, modelMs: ms },
-        tries: [{ at: at.toISOString(), ms, route, status: 200, outcome: 'ok', charged }],
+        tries: [{ at: at.toISOString(), ms, route, status: 200, outcome: 'ok', charged: billed }],
       };
       yield { type: 'answer', prompt: prompt.id, raw: reply.text, result };
     } catch (err) {

@@ -93,6 +93,7 @@ describe('wrong usage ends with status 2 and says what to do', () => {
     ['a broken prompts file', ['run', 'pictures', '--prompts', 'broken.yaml'], key, /broken\.yaml, line 3/],
     ['a worker without a server', ['worker'], {}, /TEMPORAL_ADDRESS.*--address localhost:7233/],
     ['a picture that is not there', ['ask', 'none.jpg'], key, /no such file/],
+    ['a folder in a picture’s place', ['ask', 'pictures'], key, /pictures" is a folder\. Name one picture/],
     ['a run that is not there', ['status', 'nope'], {}, /no run "nope".*list/],
     ['a wrong fault', ['simulator', '--fault', 'reset'], {}, /--fault is "reset".*kind=share/],
   ])('%s', async (_what, args, env, says) => {

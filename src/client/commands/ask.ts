@@ -1,5 +1,5 @@
 import { printableJson } from '../../shared/redact.ts';
-import { existsSync } from 'node:fs';
+import { existsSync, statSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { oneOf, type Config } from '../../config.ts';
 import type { AskEvent } from '../../shared/single.ts';
@@ -25,6 +25,11 @@ export async function askCommand(deps: Deps, picture: string, flags: AskFlags): 
   if (!uri.startsWith('gs://') && !existsSync(uri)) {
     throw new UsageError(
       `${JSON.stringify(uri)}: there is no such file. Name a picture, or gs://bucket/picture.jpg.`,
+    );
+  }
+  if (!uri.startsWith('gs://') && statSync(uri).isDirectory()) {
+    throw new UsageError(
+      `${JSON.stringify(uri)} is a folder. Name one picture in it; \`run\` asks about all of them.`,
     );
   }
   const config: Config = {

@@ -1,16 +1,17 @@
 import { EXIT, type Deps } from '../deps.ts';
 import { demoConfig } from '../engine/launch.ts';
+import { engineFiles } from '../engine/state.ts';
 import { stopEngine } from '../engine/open-engine.ts';
 import { runsOf } from '../find-run.ts';
 
 /** `stop`: ends the embedded engines of this data folder. Runs that are under way go on when one starts again. */
 export async function stopCommand(deps: Deps): Promise<number> {
   const say = (line: string): void => void deps.terminal.out.write(`${line}\n`);
-  say('Stopping: calls in flight end and are recorded first (up to 75 s).');
-  const [real, demo] = await Promise.all([
-    stopEngine(deps.config.dataDir),
-    stopEngine(demoConfig(deps.config, deps.cwd).dataDir),
-  ]);
+  const folders = [deps.config.dataDir, demoConfig(deps.config, deps.cwd).dataDir];
+  if (folders.some((folder) => engineFiles(folder).engine.read() !== null)) {
+    say('Stopping: calls in flight end and are recorded first (up to 75 s).');
+  }
+  const [real = false, demo = false] = await Promise.all(folders.map((folder) => stopEngine(folder)));
   if (!real && !demo) {
     say(`No engine runs on ${deps.config.dataDir}.`);
     return EXIT.ok;
