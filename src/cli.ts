@@ -29,7 +29,7 @@ function createDeps(env: NodeJS.ProcessEnv): Deps {
     listRuns: createListRuns(gcs),
     loadPrompts,
     // Loaded when they are needed: the SDK's native part takes longer than `list` itself.
-    estimateRun: async (...args) => (await import('./worker/single.ts')).estimateRun(...args),
+    estimateRun: async (...args) => (await import('./worker/estimate.ts')).estimateRun(...args),
     async *askPicture(...args) {
       yield* (await import('./worker/single.ts')).askPicture(...args);
     },

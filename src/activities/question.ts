@@ -147,7 +147,11 @@ export function createQuestion(deps: QuestionDeps, parts: QuestionParts): { ask(
       const { signMs, downloadMs, encodeMs } = picture;
       Object.assign(timings, { signMs, downloadMs, encodeMs });
       const size = (picture.bytes / 1024).toFixed(2);
-      if (byUrl) ctx.log.info(`signed URL generated in ${signMs} ms (1 hour, zero memory)`, about);
+      if (byUrl)
+        ctx.log.info(
+          `signed URL generated in ${signMs} ms (zero memory: the picture stays where it is)`,
+          about,
+        );
       else ctx.log.info(`downloaded ${size} KB in ${downloadMs} ms, encoded in ${encodeMs} ms`, about);
       return picture;
     } catch (err) {

@@ -1,12 +1,26 @@
 import path from 'node:path';
-import { admissionTokens, imageTokens, knowsImageTokens, textTokens } from '../shared/image-tokens.ts';
+import { admissionTokens, imageTokens, knowsImageTokens } from '../shared/image-tokens.ts';
 import { ANSWER_SCHEMA, judgeReply, SCHEMA_CHARS } from '../activities/answer.ts';
-import { classify } from '../activities/failure.ts';
+import { classify, type Verdict } from '../activities/failure.ts';
 import { dataUrl, inspectPicture } from '../activities/picture.ts';
-import { type ImageSource, ModelError, type ModelRequest } from '../activities/ports.ts';
+import {
+  type ImageSource,
+  type Model,
+  ModelError,
+  type ModelReply,
+  type ModelRequest,
+} from '../activities/ports.ts';
 import type { Config } from '../config.ts';
-import type { AskEvent, Estimate } from '../shared/single.ts';
-import type { AskFailure, AskResult, ImageRef, Prompt, PromptSet, Route, RunInput } from '../shared/types.ts';
+import type { AskEvent } from '../shared/single.ts';
+import type {
+  AskFailure,
+  AskResult,
+  ImageRef,
+  ModelAnswer,
+  Prompt,
+  PromptSet,
+  Route,
+} from '../shared/types.ts';
 import { createParts } from './parts.ts';
 import { loadPrompts } from './prompts-file.ts';
 
@@ -25,79 +39,118 @@ export async function* askPicture(
   const set = options.prompts ?? (await loadPrompts(config.promptsFile));
   const prompts = chosen(set.prompts, options.promptId);
   const { source, image } = await locate(parts.openSource, uri);
+  const reading = performance.now();
   const bytes = await source.read(image);
+  const downloadMs = Math.round(performance.now() - reading);
   const picture = inspectPicture(bytes);
   if (!picture.ok) throw new Error(`${uri} cannot be asked about: ${picture.problem}`);
-  const started = performance.now();
-  const sign = config.route === 'url' && (await source.signingProblem()) === null ? source.signedUrl : null;
-  const imageUrl = sign ? await sign(image) : dataUrl(bytes, picture.mediaType);
-  const signMs = sign ? Math.round(performance.now() - started) : 0;
-  const route: Route = sign ? 'url' : 'base64';
+  const byBytes: Way = {
+    route: 'base64',
+    imageUrl: dataUrl(bytes, picture.mediaType),
+    timings: { signMs: 0, downloadMs },
+  };
   const pictureTokens = imageTokens(config.model, config.detail, picture.width, picture.height);
+  const first = (await byUrl(config, source, image)) ?? byBytes;
 
   for (const prompt of prompts) {
-    const request: ModelRequest = {
-      model: config.model,
-      api: config.api,
-      instructions: set.instructions,
-      question: prompt.text,
-      schema: ANSWER_SCHEMA,
-      imageUrl,
-      detail: config.detail,
-      maxOutputTokens: config.maxOutputTokens,
-      cacheKey: image.identity.slice(-64),
-    };
     const textChars = set.instructions.length + prompt.text.length + SCHEMA_CHARS;
-    const charged = admissionTokens({
-      textChars,
-      imageTokens: pictureTokens,
-      maxOutputTokens: config.maxOutputTokens,
-    });
-    const shown = `${image.name} (${picture.mediaType}, ${bytes.length} bytes, ${route === 'url' ? 'by signed URL' : 'as base64'})`;
-    yield { type: 'request', prompt: prompt.id, route, body: { ...request, imageUrl: shown } };
-    const at = new Date();
-    const sent = performance.now();
-    const elapsed = (): number => Math.round(performance.now() - sent);
-    try {
-      const reply = await parts.model.ask(request, new AbortController().signal);
-      const expected = knowsImageTokens(config.model) ? pictureTokens : null;
-      const judged = judgeReply(reply, { textChars, imageTokens: expected, learnedTextTokens: null });
-      if (!judged.ok) {
-        yield { type: 'failure', prompt: prompt.id, failure: failureOf(judged.problem, route) };
+    const expected = knowsImageTokens(config.model) ? pictureTokens : null;
+    const cost = { textChars, imageTokens: pictureTokens, maxOutputTokens: config.maxOutputTokens };
+    for (let way: Way | null = first; way !== null;) {
+      const { route, imageUrl, fallback, timings } = way;
+      way = null;
+      const request = requestOf(config, set, prompt, image, imageUrl);
+      const how = route === 'url' ? 'by signed URL' : 'as base64';
+      const shown = `${image.name} (${picture.mediaType}, ${bytes.length} bytes, ${how})`;
+      yield { type: 'request', prompt: prompt.id, route, body: { ...request, imageUrl: shown } };
+      const at = new Date().toISOString();
+      const sent = performance.now();
+      const answered = await askOnce(parts.model, request, { textChars, imageTokens: expected });
+      if (!answered.ok) {
+        const verdict = classify(answered.problem, {
+          ...FIRST_TRY,
+          route,
+          now: Date.now(),
+          random: Math.random,
+        });
+        if (verdict.action === 'base64') way = { ...byBytes, fallback: verdict.reason };
+        yield { type: 'failure', prompt: prompt.id, failure: failureOf(verdict) };
         continue;
       }
-      const ms = elapsed();
-      const billed = Math.max(charged, reply.usage?.totalTokens ?? 0);
+      const { reply, answer } = answered;
+      const ms = Math.round(performance.now() - sent);
+      const charged = Math.max(admissionTokens(cost), reply.usage?.totalTokens ?? 0);
       const result: AskResult = {
-        ...judged.answer,
-        sentAt: at.toISOString(),
+        ...answer,
+        sentAt: at,
         ms,
         route,
+        ...(fallback === undefined ? {} : { fallback }),
         usage: reply.usage,
-        charged: billed,
+        charged,
         ...(reply.requestId === null ? {} : { requestId: reply.requestId }),
         model: reply.model,
-        timings: { signMs, downloadMs: 0, encodeMs: 0, waitMs: 0, modelMs: ms },
-        tries: [{ at: at.toISOString(), ms, route, status: 200, outcome: 'ok', charged: billed }],
+        timings: { ...timings, encodeMs: 0, waitMs: 0, modelMs: ms },
+        tries: [{ at, ms, route, status: 200, outcome: 'ok', charged }],
       };
       yield { type: 'answer', prompt: prompt.id, raw: reply.text, result };
-    } catch (err) {
-      if (!(err instanceof ModelError)) throw err;
-      yield { type: 'failure', prompt: prompt.id, failure: failureOf(err, route) };
     }
   }
 }
 
-function failureOf(problem: Parameters<typeof classify>[0], route: Route): AskFailure {
-  const verdict = classify(problem, {
-    route,
-    tries: 1,
-    fellBack: false,
-    capRaised: false,
-    reasked: false,
-    now: Date.now(),
-    random: Math.random,
-  });
+/** One way for a picture to travel. */
+interface Way {
+  route: Route;
+  imageUrl: string;
+  timings: { signMs: number; downloadMs: number };
+  /** Why a URL was given up for it. */
+  fallback?: string;
+}
+
+/** By signed URL, where the settings want it and the source can. */
+async function byUrl(config: Config, source: ImageSource, image: ImageRef): Promise<Way | null> {
+  if (config.route !== 'url' || source.signedUrl === null || (await source.signingProblem()) !== null)
+    return null;
+  const started = performance.now();
+  const imageUrl = await source.signedUrl(image);
+  const signMs = Math.round(performance.now() - started);
+  return { route: 'url', imageUrl, timings: { signMs, downloadMs: 0 } };
+}
+
+function requestOf(
+  config: Config,
+  set: PromptSet,
+  prompt: Prompt,
+  image: ImageRef,
+  imageUrl: string,
+): ModelRequest {
+  const { model, api, detail, maxOutputTokens } = config;
+  const about = { instructions: set.instructions, question: prompt.text, schema: ANSWER_SCHEMA };
+  return { model, api, ...about, imageUrl, detail, maxOutputTokens, cacheKey: image.identity.slice(-64) };
+}
+
+async function askOnce(
+  model: Model,
+  request: ModelRequest,
+  expected: { textChars: number; imageTokens: number | null },
+): Promise<
+  | { ok: true; reply: ModelReply; answer: ModelAnswer }
+  | { ok: false; problem: Parameters<typeof classify>[0] }
+> {
+  try {
+    const reply = await model.ask(request, new AbortController().signal);
+    const judged = judgeReply(reply, { ...expected, learnedTextTokens: null });
+    return judged.ok ? { ok: true, reply, answer: judged.answer } : judged;
+  } catch (err) {
+    if (!(err instanceof ModelError)) throw err;
+    return { ok: false, problem: err };
+  }
+}
+
+/** A person who tries a prompt sees each failure; only the change to base64 is made for him. */
+const FIRST_TRY = { tries: 1, fellBack: false, capRaised: false, reasked: false };
+
+function failureOf(verdict: Verdict): AskFailure {
   const { kind, message, status, code, requestId } = verdict;
   return {
     kind,
@@ -138,91 +191,4 @@ async function locate(
     cursor = page.next;
   } while (cursor !== null);
   throw new Error(`${uri} is not there; give the path of a picture, or gs://bucket/object`);
-}
-
-/** Pictures that are looked at for their size, spread over the listing's first page. */
-const LOOKED_AT = 10;
-
-/**
- * Lists everything, looks at some pictures' sizes and asks nothing. Needs no key. Throws a `SourceError`, or an Error
- * for a prompts file that cannot be used.
- */
-export async function estimateRun(config: Config, input: RunInput): Promise<Estimate> {
-  const parts = createParts(config);
-  const source = parts.openSource(input.source, {
-    include: input.include ?? [],
-    exclude: input.exclude ?? [],
-  });
-  const { instructions, prompts } = input.prompts ?? (await loadPrompts(config.promptsFile));
-  const model = input.model ?? config.model;
-  const detail = input.detail ?? config.detail;
-  const { images, skipped, sample } = await listAll(source, input.limit ?? Infinity);
-  const pictureTokens = await meanPictureTokens(source, sample, (width, height) =>
-    imageTokens(model, detail, width, height),
-  );
-  const chars = prompts.reduce(
-    (sum, prompt) => sum + instructions.length + prompt.text.length + SCHEMA_CHARS,
-    0,
-  );
-  const calls = images * prompts.length;
-  const tokens = {
-    image: Math.round(calls * pictureTokens),
-    text: images * textTokens(chars),
-    output: calls * config.maxOutputTokens,
-    total: 0,
-  };
-  // What the limit counts for a call is the larger of text and output cap, and the picture.
-  tokens.total = tokens.image + Math.max(tokens.text, tokens.output);
-  const byTokens = (tokens.total / config.limits.tokensPerMinute) * 60_000;
-  const byRequests = (calls / config.limits.requestsPerMinute) * 60_000;
-  const signs =
-    config.route === 'url' && source.signedUrl !== null && (await source.signingProblem()) === null;
-  return {
-    source: input.source,
-    images,
-    skipped,
-    prompts: prompts.length,
-    calls,
-    model,
-    detail,
-    route: signs ? 'url' : 'base64',
-    tokens,
-    limits: config.limits,
-    shortestMs: Math.max(byTokens, byRequests),
-    bound: byTokens >= byRequests ? 'tokens' : 'requests',
-  };
-}
-
-async function listAll(
-  source: ImageSource,
-  limit: number,
-): Promise<{ images: number; skipped: number; sample: ImageRef[] }> {
-  let cursor: string | null = null;
-  let images = 0;
-  let skipped = 0;
-  let sample: ImageRef[] = [];
-  do {
-    const page = await source.list(cursor, Math.min(1_000, limit - images));
-    if (images === 0) {
-      const step = Math.max(1, Math.floor(page.images.length / LOOKED_AT));
-      sample = page.images.filter((_, i) => i % step === 0).slice(0, LOOKED_AT);
-    }
-    images += page.images.length;
-    skipped += page.skipped.length;
-    cursor = page.next;
-  } while (cursor !== null && images < limit);
-  return { images, skipped, sample };
-}
-
-async function meanPictureTokens(
-  source: ImageSource,
-  sample: readonly ImageRef[],
-  tokensOf: (width: number, height: number) => number,
-): Promise<number> {
-  const sizes = await Promise.all(sample.map(async (image) => inspectPicture(await source.read(image))));
-  const tokens = sizes
-    .filter((picture) => picture.ok)
-    .map((picture) => tokensOf(picture.width, picture.height));
-  if (tokens.length === 0) return tokensOf(1920, 1080);
-  return tokens.reduce((sum, n) => sum + n, 0) / tokens.length;
 }

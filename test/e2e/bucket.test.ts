@@ -135,6 +135,28 @@ describe('a bucket whose URLs time out for half of the pictures', () => {
     }
   });
 
+  test('answers `ask` about one picture in the same way', async () => {
+    simulator.setFaults([{ kind: 'url-timeout', share: 1 }]);
+    const one = [
+      'ask',
+      'gs://city-cameras/2025-11-25/camera 3 #3 100%.jpg',
+      '--prompt',
+      'pothole-detection',
+      '--json',
+    ];
+    const { code, out, err } = await place.run(one);
+    expect(code, err).toBe(0);
+    const events = out
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line) as Record<string, unknown>);
+    expect(events.map(({ event }) => event)).toEqual(['request', 'failure', 'request', 'answer']);
+    expect(events.at(-1)).toMatchObject({
+      result: { route: 'base64', fallback: expect.stringMatching(/Timeout/) as string },
+    });
+    expect(out + err).not.toContain('X-Goog-Signature');
+  });
+
   test('says what went wrong, as the team’s old log did', () => {
     expect(output).toMatch(/batch 1\/10 begins with 4 pictures/);
     expect(output).toMatch(/analyzing with 6 prompts: Crowd Detection, No Parking Violation/);

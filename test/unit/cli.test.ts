@@ -12,7 +12,7 @@ import { describeFailure } from '../../src/client/workflow-failure.ts';
 import { createLogger } from '../../src/logger.ts';
 import { listFolderRuns, openFolderStore } from '../../src/worker/adapters/folder-store.ts';
 import { loadPrompts } from '../../src/worker/prompts-file.ts';
-import { estimateRun } from '../../src/worker/single.ts';
+import { estimateRun } from '../../src/worker/estimate.ts';
 import { planOf, progressOf } from './client-data.ts';
 
 let folder: string;

@@ -48,7 +48,8 @@ export async function askCommand(deps: Deps, picture: string, flags: AskFlags): 
   }
   const print = (line: string): void => void deps.terminal.out.write(`${line}\n`);
   if (config.account.simulated && flags.json !== true) print('SIMULATED: no model looks at the picture.');
-  let failed = 0;
+  /** A question that failed by URL and was then answered by base64 is none of them. */
+  const failed = new Set<string>();
   let asked = 0;
   for await (const event of deps.askPicture(config, deps.logger, uri, {
     ...(flags.prompt === undefined ? {} : { promptId: flags.prompt }),
@@ -57,9 +58,10 @@ export async function askCommand(deps: Deps, picture: string, flags: AskFlags): 
     if (flags.json === true) print(printableJson(JSON.stringify(jsonOf(event))));
     else askLines(event, Math.min(deps.terminal.columns(), WIDEST), asked > 0).forEach(print);
     if (event.type !== 'request') asked += 1;
-    if (event.type === 'failure') failed += 1;
+    if (event.type === 'failure') failed.add(event.prompt);
+    if (event.type === 'answer') failed.delete(event.prompt);
   }
-  return failed === 0 ? EXIT.ok : EXIT.incomplete;
+  return failed.size === 0 ? EXIT.ok : EXIT.incomplete;
 }
 
 const jsonOf = ({ type, ...body }: AskEvent): object => ({ event: type, ...body });

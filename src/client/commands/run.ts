@@ -41,10 +41,18 @@ export async function runCommand(deps: Deps, source: string, flags: RunFlags): P
   });
 }
 
-/** A folder without a picture is told before an engine is started for it. Of a bucket the plan tells. */
+/** What no run over this folder can mend is told before an engine is started for it. Of a bucket the plan tells. */
 async function checkPictures(deps: Deps, config: Config, input: RunInput): Promise<void> {
   if (config.address !== null || input.source.startsWith('gs://')) return;
-  refuseEmpty(await deps.estimateRun(config, { ...input, limit: 1 }));
+  const one = await deps.estimateRun(config, { ...input, limit: 1 });
+  refuseEmpty(one);
+  const tokens = Math.ceil(one.tokens.total / one.calls);
+  // Before the limits are set: a limit that no run could use is not to be kept for later ones.
+  if (tokens <= one.limits.tokensPerMinute) return;
+  throw new UsageError(
+    `One call costs about ${tokens} tokens, more than the ${one.limits.tokensPerMinute} a whole minute allows. ` +
+      `Use --tpm ${tokens} or more, --detail low, smaller pictures or another model.`,
+  );
 }
 
 function refuseEmpty({ source, images, skipped }: Estimate): void {
