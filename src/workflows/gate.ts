@@ -65,7 +65,8 @@ export function createGate(
         while (gate.closed && probes === 0 && !(urgent && first)) {
           await condition(() => !gate.closed || probes > 0);
         }
-        const probing = gate.closed && probes > 0;
+        // An urgent call goes by itself and says nothing of what the others wait for.
+        const probing = gate.closed && probes > 0 && !(urgent && first);
         if (probing) probes = 0;
         try {
           const result = await (withdraw ? withdrawable.run(call) : call());
