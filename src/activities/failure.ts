@@ -246,12 +246,7 @@ export function toFailure(
     });
   }
   const failure: AskFailure & { scope: 'prompt' | 'picture' } = {
-    kind: verdict.kind,
-    message: verdict.message,
-    ...(verdict.status === null ? {} : { status: verdict.status }),
-    ...(verdict.code === null ? {} : { code: verdict.code }),
-    ...(verdict.requestId === null ? {} : { requestId: verdict.requestId }),
-    tries: kept,
+    ...recorded(verdict, kept),
     scope: verdict.action === 'record' ? verdict.scope : 'prompt',
   };
   return ApplicationFailure.create({
@@ -262,6 +257,29 @@ export function toFailure(
     ...(verdict.action === 'retry' ? { nextRetryDelay: verdict.waitMs } : {}),
   });
 }
+
+/** The finding as results and histories hold it. */
+export function recorded({ kind, message, status, code, requestId }: Finding, tries: Try[]): AskFailure {
+  return {
+    kind,
+    message,
+    ...(status === null ? {} : { status }),
+    ...(code === null ? {} : { code }),
+    ...(requestId === null ? {} : { requestId }),
+    tries,
+  };
+}
+
+/** The context of a call that stands alone, outside a run. */
+export const aloneBy = (route: Route): AskContext => ({
+  route,
+  tries: 1,
+  fellBack: false,
+  capRaised: false,
+  reasked: false,
+  now: Date.now(),
+  random: Math.random,
+});
 
 function goesByUrl(context: AskContext): boolean {
   return context.route === 'url' && !context.fellBack;

@@ -1,6 +1,5 @@
 import { files } from '../shared/names.ts';
-import type { MinuteLine, Plan, Try } from '../shared/types.ts';
-import type { ImageResult } from '../shared/types.ts';
+import type { ImageResult, MinuteLine, Plan, Try } from '../shared/types.ts';
 import { parsed, type RunFiles, type RunPlace } from './run-files.ts';
 import type { ShardReader } from './shards.ts';
 

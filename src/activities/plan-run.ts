@@ -13,7 +13,7 @@ import type {
   RunInput,
 } from '../shared/types.ts';
 import { SCHEMA_CHARS } from './answer.ts';
-import { classify, toFailure } from './failure.ts';
+import { aloneBy, classify, toFailure } from './failure.ts';
 import { withHeartbeat } from './heartbeat.ts';
 import { inspectPicture, MAX_PICTURE_BYTES } from './picture.ts';
 import { type ImageSource, type Model, ModelError, type OpenSource } from './ports.ts';
@@ -182,15 +182,7 @@ async function checkModel(model: Model, name: string): Promise<void> {
     await model.check(name);
   } catch (err) {
     if (!(err instanceof ModelError)) throw err;
-    const verdict = classify(err, {
-      route: 'base64',
-      tries: 1,
-      fellBack: false,
-      capRaised: false,
-      reasked: false,
-      now: Date.now(),
-      random: Math.random,
-    });
+    const verdict = classify(err, aloneBy('base64'));
     if (verdict.action === 'block') {
       throw ApplicationFailure.create({
         message: `${verdict.reason} ${verdict.remedy}`,

@@ -52,7 +52,6 @@ export interface Deps {
   estimateRun(config: Config, input: RunInput): Promise<Estimate>;
   askPicture(
     config: Config,
-    logger: Logger,
     uri: string,
     options: { promptId?: string; prompts?: PromptSet },
   ): AsyncIterable<AskEvent>;

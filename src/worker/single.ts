@@ -1,7 +1,7 @@
 import path from 'node:path';
 import { admissionTokens, imageTokens, knowsImageTokens } from '../shared/image-tokens.ts';
 import { ANSWER_SCHEMA, judgeReply, SCHEMA_CHARS } from '../activities/answer.ts';
-import { classify, type Verdict } from '../activities/failure.ts';
+import { aloneBy, classify, recorded, type Verdict } from '../activities/failure.ts';
 import { dataUrl, inspectPicture } from '../activities/picture.ts';
 import {
   type ImageSource,
@@ -31,7 +31,6 @@ import { loadPrompts } from './prompts-file.ts';
  */
 export async function* askPicture(
   config: Config,
-  _logger: unknown,
   uri: string,
   options: { promptId?: string; prompts?: PromptSet },
 ): AsyncGenerator<AskEvent> {
@@ -67,12 +66,7 @@ export async function* askPicture(
       const sent = performance.now();
       const answered = await askOnce(parts.model, request, { textChars, imageTokens: expected });
       if (!answered.ok) {
-        const verdict = classify(answered.problem, {
-          ...FIRST_TRY,
-          route,
-          now: Date.now(),
-          random: Math.random,
-        });
+        const verdict = classify(answered.problem, aloneBy(route));
         if (verdict.action === 'base64') way = { ...byBytes, fallback: verdict.reason };
         yield { type: 'failure', prompt: prompt.id, failure: failureOf(verdict) };
         continue;
@@ -148,18 +142,11 @@ async function askOnce(
 }
 
 /** A person who tries a prompt sees each failure; only the change to base64 is made for him. */
-const FIRST_TRY = { tries: 1, fellBack: false, capRaised: false, reasked: false };
-
 function failureOf(verdict: Verdict): AskFailure {
-  const { kind, message, status, code, requestId } = verdict;
-  return {
-    kind,
-    message: verdict.action === 'block' ? `${message} ${verdict.remedy}` : message,
-    ...(status === null ? {} : { status }),
-    ...(code === null ? {} : { code }),
-    ...(requestId === null ? {} : { requestId }),
-    tries: [],
-  };
+  const failure = recorded(verdict, []);
+  return verdict.action === 'block'
+    ? { ...failure, message: `${failure.message} ${verdict.remedy}` }
+    : failure;
 }
 
 function chosen(prompts: readonly Prompt[], id: string | undefined): readonly Prompt[] {

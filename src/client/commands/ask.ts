@@ -51,7 +51,7 @@ export async function askCommand(deps: Deps, picture: string, flags: AskFlags): 
   /** A question that failed by URL and was then answered by base64 is none of them. */
   const failed = new Set<string>();
   let asked = 0;
-  for await (const event of deps.askPicture(config, deps.logger, uri, {
+  for await (const event of deps.askPicture(config, uri, {
     ...(flags.prompt === undefined ? {} : { promptId: flags.prompt }),
     prompts,
   })) {
