@@ -1,4 +1,4 @@
-import { createRateLimiter } from '../src/worker/rate-limiter.ts';
+import { createRateLimiter } from '../src/worker/limiter/rate-limiter.ts';
 import { createVirtualClock } from '../test/helpers/virtual-clock.ts';
 
 /**

@@ -56,8 +56,7 @@ export async function wholeRun(scenario: Scenario): Promise<Figures> {
     OPENAI_BASE_URL: simulator.url,
     SIMULATED: 'true',
     TEMPORAL_ADDRESS: server.address,
-    REQUESTS_PER_MINUTE: String(faster(scenario.told.requestsPerMinute)),
-    TOKENS_PER_MINUTE: String(faster(scenario.told.tokensPerMinute)),
+    LIMITS: `${faster(scenario.told.requestsPerMinute)}/${faster(scenario.told.tokensPerMinute)}`,
     RESULTS: join(folder, 'results'),
     LOG_LEVEL: 'warn',
   };

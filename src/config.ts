@@ -3,7 +3,7 @@ import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { TASK_QUEUE } from './shared/names.ts';
-import type { Account, Detail, Limits } from './shared/types.ts';
+import type { Account, Detail, LimitSettings } from './shared/types.ts';
 
 /** Every setting of the program, read once; nothing else reads the environment. */
 export interface Config {
@@ -25,10 +25,8 @@ export interface Config {
   maxOutputTokens: number;
   /** `MODEL_TIMEOUT_SECONDS`: one call, from its sending to the end of its body. */
   modelTimeoutMs: number;
-  /** `REQUESTS_PER_MINUTE`, `TOKENS_PER_MINUTE`. */
-  limits: Limits;
-  /** `LIMITS_FILE`: limits that override {@link limits} while the worker runs; `null` without an embedded engine. */
-  limitsFile: string | null;
+  /** `LIMITS`; what is stored at the account (`limits`) comes before it. */
+  limits: LimitSettings;
   /** `PROMPTS_FILE`: the worker's own questions. */
   promptsFile: string;
   /** `RESULTS`: the place below which each run has its folder; absolute, or `gs://`. */
@@ -94,8 +92,11 @@ export const SETTINGS = [
   { name: 'IMAGE_DETAIL', what: '`low`, `high` or `auto`.', default: 'high' },
   { name: 'MAX_OUTPUT_TOKENS', what: 'Cap on one answer; it counts against the limit.', default: '300' },
   { name: 'MODEL_TIMEOUT_SECONDS', what: 'Longest time for one call.', default: '60' },
-  { name: 'REQUESTS_PER_MINUTE', what: 'Requests sent in a minute at most.', default: '480' },
-  { name: 'TOKENS_PER_MINUTE', what: 'Tokens charged in a minute at most.', default: '28000' },
+  {
+    name: 'LIMITS',
+    what: '`auto` (what the provider says), or requests and tokens a minute, as in `480/28000`.',
+    default: 'auto',
+  },
   {
     name: 'PROMPTS_FILE',
     what: 'The questions of runs that bring none.',
@@ -131,11 +132,6 @@ export const SETTINGS = [
   },
   { name: 'LOG_LEVEL', what: '`debug`, `info`, `warn` or `error`.', default: 'info' },
   {
-    name: 'LIMITS_FILE',
-    what: 'Set by the embedded engine for its worker: limits that change while it runs.',
-    default: '',
-  },
-  {
     name: 'SIMULATED',
     what: 'Set by the demonstration: `true` labels every result as simulated.',
     default: 'false',
@@ -162,7 +158,6 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>, cw
   const simulated = oneOf('SIMULATED', or('SIMULATED'), ['true', 'false']) === 'true';
   const emulator = text('STORAGE_EMULATOR_HOST');
   const results = or('RESULTS');
-  const limitsFile = text('LIMITS_FILE');
   const cacheDir = text('CACHE_DIR');
 
   return {
@@ -181,11 +176,7 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>, cw
     maxOutputTokens: wholeNumber('MAX_OUTPUT_TOKENS', or('MAX_OUTPUT_TOKENS')),
     modelTimeoutMs:
       wholeNumber('MODEL_TIMEOUT_SECONDS', or('MODEL_TIMEOUT_SECONDS'), LONGEST_CALL_SECONDS) * 1000,
-    limits: {
-      requestsPerMinute: wholeNumber('REQUESTS_PER_MINUTE', or('REQUESTS_PER_MINUTE')),
-      tokensPerMinute: wholeNumber('TOKENS_PER_MINUTE', or('TOKENS_PER_MINUTE')),
-    },
-    limitsFile: limitsFile === null ? null : resolve(cwd, limitsFile),
+    limits: limits('LIMITS', or('LIMITS')),
     promptsFile: text('PROMPTS_FILE') === null ? ownFile('prompts.yaml') : path('PROMPTS_FILE'),
     results: results.startsWith('gs://') ? bucketPlace('RESULTS', results) : resolve(cwd, results),
     dataDir: path('DATA_DIR'),
@@ -221,8 +212,7 @@ export function environmentOf(config: Config): Record<SettingName, string> {
     IMAGE_DETAIL: config.detail,
     MAX_OUTPUT_TOKENS: String(config.maxOutputTokens),
     MODEL_TIMEOUT_SECONDS: String(config.modelTimeoutMs / 1000),
-    REQUESTS_PER_MINUTE: String(config.limits.requestsPerMinute),
-    TOKENS_PER_MINUTE: String(config.limits.tokensPerMinute),
+    LIMITS: limitsText(config.limits),
     PROMPTS_FILE: config.promptsFile,
     RESULTS: config.results,
     DATA_DIR: config.dataDir,
@@ -233,7 +223,6 @@ export function environmentOf(config: Config): Record<SettingName, string> {
     TEMPORAL_CLI_PATH: config.temporalCliPath ?? '',
     STORAGE_EMULATOR_HOST: config.gcsEndpoint ?? '',
     LOG_LEVEL: config.logLevel,
-    LIMITS_FILE: config.limitsFile ?? '',
     SIMULATED: String(config.account.simulated),
   };
 }
@@ -252,6 +241,24 @@ export function oneOf<const T extends string>(name: string, value: string, words
   const word = words.find((candidate) => candidate === value);
   if (word === undefined) throw wrong(name, value, `give one of ${words.join(', ')}`, words[0] ?? '');
   return word;
+}
+
+/** `auto`, or `REQUESTS/TOKENS` a minute, of which either may be `auto`. Throws a {@link SettingError}. */
+function limits(name: SettingName, value: string): LimitSettings {
+  const [requests = '', tokens = requests, ...rest] = value.split('/').map((part) => part.trim());
+  const half = (part: string): number | 'auto' => (part === 'auto' ? 'auto' : wholeNumber(name, part));
+  const isWhole = value.includes('/') ? rest.length === 0 : requests === 'auto';
+  if (!isWhole || ![requests, tokens].every((part) => part === 'auto' || /^\d+$/.test(part))) {
+    throw wrong(name, value, 'give auto, or requests and tokens a minute', '480/28000');
+  }
+  return { requestsPerMinute: half(requests), tokensPerMinute: half(tokens) };
+}
+
+/** As {@link readConfig} takes it. */
+export function limitsText({ requestsPerMinute, tokensPerMinute }: LimitSettings): string {
+  return requestsPerMinute === 'auto' && tokensPerMinute === 'auto'
+    ? 'auto'
+    : `${requestsPerMinute}/${tokensPerMinute}`;
 }
 
 /** `host:port`. Throws a {@link SettingError}. */

@@ -228,7 +228,7 @@ function checkCost(call: {
       ? `With detail low a call costs about ${low} tokens and fits.`
       : `Shorten the questions, use smaller pictures or another model, or raise the limit to ${tokensPerCall} or more (--tpm on the embedded engine, TOKENS_PER_MINUTE of the worker elsewhere).`;
   throw invalidInput(
-    `TOKENS_PER_MINUTE: one call costs about ${tokensPerCall} tokens (a picture of ${picture.width}×${picture.height} at detail ` +
+    `LIMITS: one call costs about ${tokensPerCall} tokens (a picture of ${picture.width}×${picture.height} at detail ` +
       `${call.detail}), more than the ${limits.tokensPerMinute} a whole minute allows. ${advice}`,
   );
 }

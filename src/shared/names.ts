@@ -25,6 +25,10 @@ export function modelQueueOf(taskQueue: string, account: Account): string {
   return `${taskQueue}-model-${kind}-${account.label}-${account.endpoint}`;
 }
 
+/** Workflow type that holds what was told of an account's limits, and the ID of the one that holds a model queue's. */
+export const ACCOUNT_LIMITS = 'accountLimits';
+export const limitsWorkflowIdOf = (modelQueue: string): string => `${modelQueue}-limits`;
+
 /** `20251126_025312`, the UTC time of a start. */
 export function runNameOf(start: Date): string {
   const digits = start.toISOString().replace(/\D/g, '');

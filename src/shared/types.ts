@@ -38,6 +38,20 @@ export interface Limits {
   tokensPerMinute: number;
 }
 
+/** What a person told of an account's limits. `auto`: what the provider's headers say. */
+export interface LimitSettings {
+  requestsPerMinute: number | 'auto';
+  tokensPerMinute: number | 'auto';
+}
+
+/** The limits that hold now, and who said so. */
+export interface AccountLimits extends Limits {
+  /** `told`: a person, of both; `headers`: the provider; `start`: nobody yet, these are the values to begin with. */
+  from: 'told' | 'headers' | 'start';
+  /** Tokens of the provider's allowance that were unspent at the start and may be used at once; 0 afterwards. */
+  spareTokens: number;
+}
+
 /**
  * Whose limits and money a call uses. Together the name of one model queue.
  * Never holds the key, which may be changed while a blocked run waits.

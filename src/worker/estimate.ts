@@ -1,5 +1,6 @@
 import { SCHEMA_CHARS } from '../activities/answer.ts';
 import { inspectPicture } from '../activities/picture.ts';
+import { startLimits } from '../shared/limits.ts';
 import type { ImageSource } from '../activities/ports.ts';
 import type { Config } from '../config.ts';
 import { imageTokens, textTokens } from '../shared/image-tokens.ts';
@@ -41,8 +42,9 @@ export async function estimateRun(config: Config, input: RunInput): Promise<Esti
   };
   // What the limit counts for a call is the larger of text and output cap, and the picture.
   tokens.total = tokens.image + Math.max(tokens.text, tokens.output);
-  const byTokens = (tokens.total / config.limits.tokensPerMinute) * 60_000;
-  const byRequests = (calls / config.limits.requestsPerMinute) * 60_000;
+  const limits = startLimits(config.limits);
+  const byTokens = (tokens.total / limits.tokensPerMinute) * 60_000;
+  const byRequests = (calls / limits.requestsPerMinute) * 60_000;
   const signs =
     config.route === 'url' && source.signedUrl !== null && (await source.signingProblem()) === null;
   return {
@@ -55,7 +57,7 @@ export async function estimateRun(config: Config, input: RunInput): Promise<Esti
     detail,
     route: signs ? 'url' : 'base64',
     tokens,
-    limits: config.limits,
+    limits,
     shortestMs: Math.max(byTokens, byRequests),
     bound: byTokens >= byRequests ? 'tokens' : 'requests',
   };

@@ -18,11 +18,10 @@ import type { Config } from '../config.ts';
 import type { Logger } from '../logger.ts';
 import { modelQueueOf, SEARCH_ATTRIBUTES } from '../shared/names.ts';
 import type { ImageResult } from '../shared/types.ts';
-import { systemClock } from './clock.ts';
-import { followLimits } from './limits-file.ts';
+import { systemClock } from './limiter/clock.ts';
 import { createParts } from './parts.ts';
 import { loadPrompts } from './prompts-file.ts';
-import { createRateLimiter, type RateLimiter } from './rate-limiter.ts';
+import { createRateLimiter, type RateLimiter } from './limiter/rate-limiter.ts';
 import { installRuntime } from './runtime.ts';
 import { createLimitedSlots, type LimitedSlots } from './slot-supplier.ts';
 
@@ -114,8 +113,6 @@ export async function startWorkers(config: Config, { logger }: { logger: Logger 
     // One poller: only then does the slot that the limiter gave belong to the next task.
     maxConcurrentActivityTaskPolls: 1,
   });
-  const unfollow =
-    config.limitsFile === null ? null : await followLimits(config.limitsFile, { change: limiter.setLimits });
   const workers = [runWorker, modelWorker];
   const shutdown = (): void => {
     for (const worker of workers) if (worker.getState() === 'RUNNING') worker.shutdown();
@@ -126,7 +123,6 @@ export async function startWorkers(config: Config, { logger }: { logger: Logger 
   );
   return {
     ended: allEnded(workers, shutdown).finally(async () => {
-      unfollow?.();
       await connection.close();
     }),
     shutdown,

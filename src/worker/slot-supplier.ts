@@ -1,5 +1,5 @@
 import type { ActivitySlotInfo, CustomSlotSupplier } from '@temporalio/worker';
-import type { RateLimiter, Spend, Turn } from './rate-limiter.ts';
+import type { RateLimiter, Spend, Turn } from './limiter/rate-limiter.ts';
 
 /** A slot of the model worker: the right to take one task. */
 interface Permit {

@@ -35,8 +35,7 @@ beforeAll(async () => {
   place = createPlace({
     OPENAI_BASE_URL: simulator.url,
     TEMPORAL_ADDRESS: temporal.address,
-    REQUESTS_PER_MINUTE: '50000',
-    TOKENS_PER_MINUTE: '50000000',
+    LIMITS: '50000/50000000',
   });
   worker = place.start(['worker']);
   place.pictures(2);
@@ -75,8 +74,8 @@ test('wrong use and wrong settings end with status 2 and name what is wrong, its
     [['run', 'pictures', '--batch-size', '17'], {}, /--batch-size is "17": give a whole number from 1 to 16/],
     [['run', 'pictures', '--limit', '0'], {}, /--limit is "0": give a whole number from 1/],
     [['run', 'pictures', '--detail', 'best'], {}, /--detail is "best": give one of low, high, auto/],
-    [['run', 'pictures'], { TOKENS_PER_MINUTE: '0' }, /TOKENS_PER_MINUTE is "0": give a whole number/],
-    [['run', 'pictures'], { REQUESTS_PER_MINUTE: 'NaN' }, /REQUESTS_PER_MINUTE is "NaN": give/],
+    [['run', 'pictures'], { LIMITS: '480/0' }, /LIMITS is "0": give a whole number/],
+    [['run', 'pictures'], { LIMITS: 'NaN' }, /LIMITS is "NaN": give/],
     [
       ['run', 'pictures'],
       { TEMPORAL_ADDRESS: 'http://x' },

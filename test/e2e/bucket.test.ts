@@ -40,8 +40,7 @@ describe('a bucket whose URLs time out for half of the pictures', () => {
       STORAGE_EMULATOR_HOST: gcs.endpoint,
       GOOGLE_APPLICATION_CREDENTIALS: gcs.credentialsFile,
       TEMPORAL_ADDRESS: temporal.address,
-      REQUESTS_PER_MINUTE: '50000',
-      TOKENS_PER_MINUTE: '50000000',
+      LIMITS: '50000/50000000',
     });
     const worker = place.start(['worker']);
     const input = JSON.stringify({

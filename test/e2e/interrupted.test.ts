@@ -18,8 +18,7 @@ beforeEach(async () => {
   });
   place = createPlace({
     OPENAI_BASE_URL: simulator.url,
-    REQUESTS_PER_MINUTE: '600',
-    TOKENS_PER_MINUTE: '1000000',
+    LIMITS: '600/1000000',
   });
 });
 

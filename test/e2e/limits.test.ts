@@ -18,8 +18,7 @@ describe('40 pictures against an account that enforces its limits', () => {
     });
     place = createPlace({
       OPENAI_BASE_URL: simulator.url,
-      REQUESTS_PER_MINUTE: String(TOLD.requestsPerMinute),
-      TOKENS_PER_MINUTE: String(TOLD.tokensPerMinute),
+      LIMITS: `${TOLD.requestsPerMinute}/${TOLD.tokensPerMinute}`,
     });
     ended = await place.run(['run', place.pictures(PICTURES), '--json']);
   });

@@ -1,4 +1,4 @@
-import type { Clock } from '../../src/worker/clock.ts';
+import type { Clock } from '../../src/worker/limiter/clock.ts';
 
 export interface VirtualClock extends Clock {
   /** Lives through `ms`: runs what is due, in the order of its time, and lets promises settle in between. */

@@ -12,6 +12,7 @@ import type { AskMemory, Share } from '../../src/activities/question.ts';
 import { createTextTokens } from '../../src/activities/text-tokens.ts';
 import { createUrlHealth } from '../../src/activities/url-health.ts';
 import { readConfig } from '../../src/config.ts';
+import { startLimits } from '../../src/shared/limits.ts';
 import type { AskFailure, AskResult, PlanSummary, Try } from '../../src/shared/types.ts';
 import { type Simulator, startSimulator } from '../../src/simulator/server.ts';
 import { createParts } from '../../src/worker/parts.ts';
@@ -48,7 +49,7 @@ describe('askModel', () => {
       account: config.account,
       taskQueue: 'test',
       loadPrompts: () => loadPrompts(config.promptsFile),
-      limits: () => config.limits,
+      limits: () => startLimits(config.limits),
       defaults: { model: config.model, detail: config.detail, results: config.results },
       api: config.api,
       route: config.route,

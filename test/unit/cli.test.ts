@@ -79,7 +79,7 @@ describe('wrong usage ends with status 2 and says what to do', () => {
     ['a source that is not there', ['run', 'nowhere'], key, /no such folder.*gs:\/\//],
     ['a source that is a file', ['run', 'file.jpg'], key, /is a file.*--include/],
     ['no key', ['run', 'pictures'], {}, /OPENAI_API_KEY is not set.*OPENAI_API_KEY=sk-/],
-    ['a wrong setting', ['list'], { TOKENS_PER_MINUTE: '-1' }, /TOKENS_PER_MINUTE is "-1".*for example/],
+    ['a wrong setting', ['list'], { LIMITS: '-1' }, /LIMITS is "-1".*for example/],
     ['limits of nothing', ['run', 'pictures', '--rpm', '0'], key, /--rpm is "0".*for example --rpm/],
     ['limits elsewhere', ['run', 'pictures', '--tpm', '9', '--address', 'h:1'], key, /--tpm.*h:1/],
     [
@@ -105,7 +105,7 @@ describe('wrong usage ends with status 2 and says what to do', () => {
 
 describe('what needs no server', () => {
   test('help ends with status 0, also with wrong settings', async () => {
-    const { status, out } = await cli(['--help'], { TOKENS_PER_MINUTE: 'x' });
+    const { status, out } = await cli(['--help'], { LIMITS: 'x' });
     expect(status).toBe(0);
     for (const name of [
       'run',
@@ -126,7 +126,7 @@ describe('what needs no server', () => {
 
   test('the version is that of the package, also with wrong settings', async () => {
     const { version } = JSON.parse(readFileSync('package.json', 'utf8')) as { version: string };
-    const { status, out } = await cli(['--version'], { TOKENS_PER_MINUTE: 'x' });
+    const { status, out } = await cli(['--version'], { LIMITS: 'x' });
     expect({ status, out }).toEqual({ status: 0, out: `image-analysis ${version}\n` });
   });
 

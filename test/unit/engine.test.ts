@@ -149,12 +149,12 @@ describe('the embedded engine', { timeout: 60_000 }, () => {
   });
 
   test('does not serve a command with another key, and tells of other settings', async () => {
-    const engine = await open({ OPENAI_API_KEY: 'a', REQUESTS_PER_MINUTE: '480' });
+    const engine = await open({ OPENAI_API_KEY: 'a', LIMITS: '480/28000' });
     await expect(open({ OPENAI_API_KEY: 'b' })).rejects.toThrow(
       /another OPENAI_API_KEY.*image-analysis stop/,
     );
-    const other = await open({ OPENAI_API_KEY: 'a', REQUESTS_PER_MINUTE: '100' });
-    expect(said.at(-1)).toContain('keeps its own REQUESTS_PER_MINUTE');
+    const other = await open({ OPENAI_API_KEY: 'a', LIMITS: '100/28000' });
+    expect(said.at(-1)).toContain('keeps its own LIMITS');
     await other.release();
     await engine.release();
   });

@@ -25,7 +25,7 @@ test.each([
   ['src/workflows/a.ts', uses('node:fs')],
   ['src/workflows/a.ts', uses('fs/promises')],
   ['src/workflows/a.ts', uses('@temporalio/activity')],
-  ['src/activities/a.ts', uses('../worker/rate-limiter.ts')],
+  ['src/activities/a.ts', uses('../worker/limiter/rate-limiter.ts')],
   ['src/activities/a.ts', uses('../workflows/index.ts')],
   ['src/activities/a.ts', uses('../config.ts')],
   ['src/activities/a.ts', uses('openai')],

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { Limits } from '../../src/shared/types.ts';
-import { createRateLimiter, type RateLimiter, type Spend } from '../../src/worker/rate-limiter.ts';
+import { createRateLimiter, type RateLimiter, type Spend } from '../../src/worker/limiter/rate-limiter.ts';
 import { createVirtualClock, type VirtualClock } from '../helpers/virtual-clock.ts';
 
 const MINUTE = 60_000;
@@ -319,7 +319,7 @@ describe('another rate', () => {
     expect(calls(22, 23)).toBeGreaterThan(42);
     expect(calls(22, 23)).toBeLessThan(48);
     expect(calls(31, 60) / 29).toBeCloseTo(60, 0);
-    expect(limiter.snapshot().limits).toEqual(EVEN);
+    expect(limiter.snapshot().limits).toMatchObject(EVEN);
   });
 
   test.each([

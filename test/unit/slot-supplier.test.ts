@@ -1,7 +1,7 @@
 import type { ActivitySlotInfo, SlotPermit } from '@temporalio/worker';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { createRateLimiter, type RateLimiter } from '../../src/worker/rate-limiter.ts';
+import { createRateLimiter, type RateLimiter } from '../../src/worker/limiter/rate-limiter.ts';
 import { createLimitedSlots, type LimitedSlots } from '../../src/worker/slot-supplier.ts';
 import { createVirtualClock, type VirtualClock } from '../helpers/virtual-clock.ts';
 

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { changeLimit, correct, createBucket, take } from '../../src/worker/token-bucket.ts';
+import { changeLimit, correct, createBucket, take } from '../../src/worker/limiter/token-bucket.ts';
 
 const cost = fc.integer({ min: 0, max: 10_000 });
 

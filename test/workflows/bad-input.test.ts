@@ -334,10 +334,10 @@ test('the plain workflow refuses what cannot be, and names field, value and reme
 });
 
 test('limits below the cost of one call are refused with what would fit', async () => {
-  harness = await createHarness(inject('temporal'), { env: { TOKENS_PER_MINUTE: '900' } });
+  harness = await createHarness(inject('temporal'), { env: { LIMITS: '480/900' } });
   const handle = await harness.start({ source: await harness.pictures(1) });
   expect(await failureOf(handle)).toMatch(
-    /TOKENS_PER_MINUTE: one call costs about \d+ tokens .* more than the 900 a whole minute allows.*detail low/,
+    /LIMITS: one call costs about \d+ tokens .* more than the 900 a whole minute allows.*detail low/,
   );
   expect(harness.simulator.ledger).toHaveLength(0);
 });

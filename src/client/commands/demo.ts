@@ -1,3 +1,4 @@
+import { startLimits } from '../../shared/limits.ts';
 import type { Deps } from '../deps.ts';
 import { DEMO_ACCOUNT, demoConfig } from '../engine/launch.ts';
 import { count, duration, wrap } from '../render/format.ts';
@@ -12,7 +13,7 @@ export async function demoCommand(deps: Deps, flags: { json?: boolean }): Promis
     'Demonstration, SIMULATED: a simulator stands in for the model. No money is spent and no key is used.',
     `Its account is ten times the usual first tier: ${count(DEMO_ACCOUNT.tokensPerMinute)} tokens a minute, ` +
       `${duration(DEMO_ACCOUNT.medianLatencyMs)} a call. The run is told a little less on purpose ` +
-      `(${count(config.limits.tokensPerMinute)}), so that no call is refused.`,
+      `(${count(startLimits(config.limits).tokensPerMinute)}), so that no call is refused.`,
     '',
   ].flatMap((text) => wrap(text, deps.terminal.columns()))) {
     say(line);

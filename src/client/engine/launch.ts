@@ -13,12 +13,9 @@ const NAMESPACE = 'default';
 /** The simulated account of the demonstration: ten times the limits of the one that a first tier gives. */
 export const DEMO_ACCOUNT = { tokensPerMinute: 300_000, requestsPerMinute: 5000, medianLatencyMs: 900 };
 
-/** Limits that the embedded engine's worker watches, in its data folder. */
-export const limitsFileOf = (dataDir: string): string => join(dataDir, 'limits.json');
-
 /** The configuration that an embedded engine works with: its own server, whatever `TEMPORAL_ADDRESS` says. */
 export function engineConfig(config: Config): Config {
-  return { ...config, address: null, namespace: NAMESPACE, limitsFile: limitsFileOf(config.dataDir) };
+  return { ...config, address: null, namespace: NAMESPACE };
 }
 
 /**
@@ -33,8 +30,7 @@ export function demoConfig(config: Config, cwd: string): Config {
       OPENAI_BASE_URL: 'http://simulator.invalid/v1',
       SIMULATED: 'true',
       TASK_QUEUE: DEMO_TASK_QUEUE,
-      REQUESTS_PER_MINUTE: '4800',
-      TOKENS_PER_MINUTE: '280000',
+      LIMITS: '4800/280000',
       DATA_DIR: join(config.dataDir, 'demo'),
       CACHE_DIR: config.cacheDir,
       TEMPORAL_CLI_PATH: config.temporalCliPath ?? '',

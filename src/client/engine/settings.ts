@@ -1,5 +1,5 @@
 import { createHmac } from 'node:crypto';
-import type { Config } from '../../config.ts';
+import { limitsText, type Config } from '../../config.ts';
 
 /** What a command must have in common with the engine that it joins: whose money, which server, which queue. */
 const MUST = ['OPENAI_API_KEY', 'OPENAI_BASE_URL', 'ACCOUNT', 'TASK_QUEUE', 'STORAGE_EMULATOR_HOST'];
@@ -18,8 +18,7 @@ export function workerSettings(config: Config, token: string): Record<string, st
     IMAGE_ROUTE: config.route,
     MAX_OUTPUT_TOKENS: String(config.maxOutputTokens),
     MODEL_TIMEOUT_SECONDS: String(config.modelTimeoutMs / 1000),
-    REQUESTS_PER_MINUTE: String(config.limits.requestsPerMinute),
-    TOKENS_PER_MINUTE: String(config.limits.tokensPerMinute),
+    LIMITS: limitsText(config.limits),
     PROMPTS_FILE: config.promptsFile,
   };
 }

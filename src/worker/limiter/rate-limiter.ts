@@ -1,4 +1,5 @@
-import type { Limits } from '../shared/types.ts';
+import { startLimits } from '../../shared/limits.ts';
+import type { AccountLimits, LimitSettings } from '../../shared/types.ts';
 import type { Clock } from './clock.ts';
 import { createLastMinute, type SentCall } from './last-minute.ts';
 import { changeLimit, correct, createBucket, take } from './token-bucket.ts';
@@ -24,7 +25,7 @@ export interface Turn {
 }
 
 export interface LimiterSnapshot {
-  limits: Limits;
+  limits: AccountLimits;
   /** Callers waiting for their turn. */
   waiting: number;
   /** Time until the next call may go, in milliseconds; 0 when it may go now. */
@@ -49,7 +50,7 @@ export interface RateLimiter {
   slowDown(): void;
   /** What the server says is left of its own allowance; where the next call would not fit, it waits until it does. */
   observe(server: { remainingRequests?: number; remainingTokens?: number }): void;
-  setLimits(limits: Limits): void;
+  setLimits(limits: LimitSettings): void;
   snapshot(): LimiterSnapshot;
 }
 
@@ -74,12 +75,12 @@ const LONGEST_TIMER_MS = 2 ** 31 - 1;
  * knows whose limits these are, and it saves nothing up while idle: the burst after a pause is one call.
  */
 export function createRateLimiter(options: {
-  limits: Limits;
+  limits: LimitSettings;
   tokensPerCall: number;
   clock: Clock;
 }): RateLimiter {
   const { clock } = options;
-  let limits = options.limits;
+  let limits = startLimits(options.limits);
   let requests = createBucket(limits.requestsPerMinute);
   let tokens = createBucket(limits.tokensPerMinute);
   let mean = options.tokensPerCall;
@@ -230,7 +231,7 @@ export function createRateLimiter(options: {
       pump();
     },
     setLimits(next) {
-      limits = next;
+      limits = startLimits(next);
       applyRate(clock.now());
       pump();
     },

@@ -1,4 +1,4 @@
-import type { Limits } from '../shared/types.ts';
+import type { Limits } from '../../shared/types.ts';
 
 const MINUTE_MS = 60_000;
 
