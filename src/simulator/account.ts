@@ -1,4 +1,5 @@
 import type { Limits } from '../shared/types.ts';
+import { createWindow } from './window.ts';
 
 /** What the account says to one request. */
 export type Admission =
@@ -27,6 +28,8 @@ export interface AccountState {
 export interface LimitAccount {
   /** Takes one request and its tokens when both fit, else nothing. */
   admit(tokens: number): Admission;
+  /** Takes what somebody else spent, as far as it is there; nobody is asked. */
+  take(spent: { requests: number; tokens: number }): void;
   state(): AccountState;
   /** Changes the limits in mid-run. What was used stays used. */
   setLimits(limits: Limits): void;
@@ -37,30 +40,47 @@ export interface LimitAccount {
  * What was taken never comes back, also when the request fails later.
  *
  * The wait is OpenAI's: (used + requested − limit) ÷ limit × 60 s.
+ *
+ * `windowMs`: besides, no more is admitted in any window of that length than its share of a minute's limit, but always
+ * one call; OpenAI says of its limits that 60,000 a minute may be enforced as 1,000 a second. A refusal by a window
+ * names the minute's limit, and a `used` that makes the formula above give the window's wait.
  */
-export function createLimitAccount(limits: Limits, now: () => number): LimitAccount {
-  const requests = createAllowance(limits.requestsPerMinute, now);
-  const tokens = createAllowance(limits.tokensPerMinute, now);
+export function createLimitAccount(
+  limits: Limits,
+  now: () => number,
+  { windowMs }: { windowMs?: number | undefined } = {},
+): LimitAccount {
+  const allowances = {
+    requests: createAllowance(limits.requestsPerMinute, now, windowMs),
+    tokens: createAllowance(limits.tokensPerMinute, now, windowMs),
+  };
 
   return {
-    admit(requested) {
-      for (const [by, allowance, amount] of [
-        ['requests', requests, 1],
-        ['tokens', tokens, requested],
-      ] as const) {
-        const { limit, used } = allowance.state();
-        if (used + amount > limit) {
-          const waitMs = amount > limit ? null : ((used + amount - limit) / limit) * 60_000;
-          return { admitted: false, by, limit, used: Math.round(used), requested: amount, waitMs };
+    admit(tokens) {
+      const amounts = { requests: 1, tokens };
+      for (const by of ['requests', 'tokens'] as const) {
+        const requested = amounts[by];
+        const { limit, used } = allowances[by].state();
+        if (requested > limit) {
+          return { admitted: false, by, limit, used: Math.round(used), requested, waitMs: null };
+        }
+        const waitMs = allowances[by].waitMs(requested);
+        if (waitMs > 0) {
+          const shown = Math.round(limit - requested + (waitMs / 60_000) * limit);
+          return { admitted: false, by, limit, used: shown, requested, waitMs };
         }
       }
-      requests.take(1);
-      tokens.take(requested);
+      allowances.requests.take(1);
+      allowances.tokens.take(tokens);
       return { admitted: true };
     },
+    take({ requests, tokens }) {
+      allowances.requests.take(requests);
+      allowances.tokens.take(tokens);
+    },
     state() {
-      const r = requests.state();
-      const t = tokens.state();
+      const r = allowances.requests.state();
+      const t = allowances.tokens.state();
       return {
         limits: { requestsPerMinute: r.limit, tokensPerMinute: t.limit },
         remainingRequests: Math.floor(r.limit - r.used),
@@ -70,14 +90,15 @@ export function createLimitAccount(limits: Limits, now: () => number): LimitAcco
       };
     },
     setLimits(changed) {
-      requests.setLimit(changed.requestsPerMinute);
-      tokens.setLimit(changed.tokensPerMinute);
+      allowances.requests.setLimit(changed.requestsPerMinute);
+      allowances.tokens.setLimit(changed.tokensPerMinute);
     },
   };
 }
 
 /** One allowance a minute. Invariant: 0 ≤ used ≤ limit. */
-function createAllowance(initialLimit: number, now: () => number) {
+function createAllowance(initialLimit: number, now: () => number, windowMs: number | undefined) {
+  const window = windowMs === undefined ? null : createWindow(windowMs);
   let limit = positive(initialLimit);
   let used = 0;
   let at = now();
@@ -92,9 +113,17 @@ function createAllowance(initialLimit: number, now: () => number) {
       refill();
       return { limit, used };
     },
+    /** Time until `amount` fits; 0 when it does now. */
+    waitMs(amount: number): number {
+      refill();
+      const inMinute = ((used + amount - limit) / limit) * 60_000;
+      const inWindow = window?.waitMs(at, amount, limit) ?? 0;
+      return Math.max(0, inMinute, inWindow);
+    },
     take(amount: number) {
       refill();
       used = Math.min(limit, used + amount);
+      window?.add(at, amount);
     },
     setLimit(changed: number) {
       refill();

@@ -44,6 +44,8 @@ export interface CallsOptions {
   faultOf: (n: number, picture: string | null) => FaultKind | null;
   /** Wait of a 429 that a fault caused, in milliseconds. */
   faultWaitMs: number;
+  /** What is charged for a call, as a multiple of the published rules' figure. */
+  chargeFactor: number;
 }
 
 /** One model call from its body to what is to be sent; fills in the call's ledger entry on the way. */
@@ -168,9 +170,11 @@ export function createCalls(options: CallsOptions): AnswerCall {
   }
 
   function charge(entry: LedgerEntry, model: string, tokens: number): void {
-    const admission = account.admit(tokens);
+    const charged = Math.ceil(tokens * options.chargeFactor);
+    const admission = account.admit(charged);
+    entry.account = account.state();
     if (!admission.admitted) throw new ApiFailure(rateLimited(model, admission));
-    entry.admitted = tokens;
+    entry.admitted = charged;
   }
 
   /** Faults that stand in for the account's own refusals: nothing is charged. */
@@ -197,6 +201,7 @@ export function createCalls(options: CallsOptions): AnswerCall {
 export const newEntry = (n: number, api: Api, at: number): LedgerEntry => ({
   n,
   at,
+  ms: null,
   api,
   model: null,
   route: null,
@@ -205,6 +210,7 @@ export const newEntry = (n: number, api: Api, at: number): LedgerEntry => ({
   question: null,
   questionSha256: null,
   admitted: 0,
+  account: null,
   status: null,
   error: null,
   fault: null,

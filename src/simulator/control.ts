@@ -14,17 +14,26 @@ const bodies = {
     requestsPerMinute: z.number().positive(),
     tokensPerMinute: z.number().positive(),
   }),
+  '/_simulator/headers': z.strictObject({ rateHeaders: z.boolean() }),
+  '/_simulator/take': z.strictObject({
+    requests: z.number().nonnegative(),
+    tokens: z.number().nonnegative(),
+  }),
 };
 
 /**
  * The routes by which a test in another process counts and steers: `GET ledger` and `GET probes` (arrays), and
- * `POST faults` (rules), `POST keys` (`{ keys }`), `POST limits`, each below `/_simulator/`.
+ * `POST faults` (rules), `POST keys` (`{ keys }`), `POST limits`, `POST headers` (`{ rateHeaders }`) and `POST take`
+ * (`{ requests, tokens }`), each below `/_simulator/`.
  */
 export async function control(
   request: IncomingMessage,
   response: ServerResponse,
   path: string,
-  simulator: Pick<Simulator, 'ledger' | 'probes' | 'setFaults' | 'setKeys' | 'setLimits'>,
+  simulator: Pick<
+    Simulator,
+    'ledger' | 'probes' | 'setFaults' | 'setKeys' | 'setLimits' | 'setRateHeaders' | 'take'
+  >,
 ): Promise<void> {
   const route = `${request.method} ${path}`;
   if (route === 'GET /_simulator/ledger') return sendJson(response, 200, simulator.ledger);
@@ -40,6 +49,12 @@ export async function control(
         break;
       case 'POST /_simulator/limits':
         simulator.setLimits(bodies['/_simulator/limits'].parse(body));
+        break;
+      case 'POST /_simulator/headers':
+        simulator.setRateHeaders(bodies['/_simulator/headers'].parse(body).rateHeaders);
+        break;
+      case 'POST /_simulator/take':
+        simulator.take(bodies['/_simulator/take'].parse(body));
         break;
       default:
         return sendJson(response, 404, { message: `No such control: ${route}` });

@@ -1,4 +1,5 @@
 import type { Route, Usage } from '../shared/types.ts';
+import type { AccountState } from './account.ts';
 import type { FaultKind } from './faults.ts';
 import type { QuestionId } from './questions.ts';
 
@@ -8,6 +9,8 @@ export interface LedgerEntry {
   n: number;
   /** Arrival, in milliseconds since 1970. */
   at: number;
+  /** From its arrival until its answer was ready, in milliseconds; `null` until then. */
+  ms: number | null;
   api: 'responses' | 'chat';
   /** `null` when the request was too malformed to tell, as the next ones. */
   model: string | null;
@@ -22,6 +25,8 @@ export interface LedgerEntry {
   questionSha256: string | null;
   /** Tokens charged against the limit; 0 when it was refused. */
   admitted: number;
+  /** The account right after it admitted or refused the call; `null` when the call never came so far. */
+  account: AccountState | null;
   /** HTTP status; `null` when none was sent (yet). */
   status: number | null;
   /** Code, or else type, of the error that was sent. */

@@ -20,6 +20,21 @@ export interface Latency {
   spread?: number;
 }
 
+/** A hidden slow-down: latency climbs with the calls in flight, however wide the limits are. */
+export interface Slowdown {
+  /** Calls in flight up to which nothing is slower. */
+  from: number;
+  /**
+   * Latency grows with the calls in flight to this power: by 1, the default, throughput stays where it is (138 calls at
+   * once were seen to take 40 s where five took 1.7 s); above 1 it is best at `from`.
+   */
+  power?: number | undefined;
+}
+
+/** How many times as long a call takes with so many in flight, itself included. */
+export const slowdownFactor = ({ from, power = 1 }: Slowdown, inFlight: number): number =>
+  Math.max(1, inFlight / from) ** power;
+
 /** Milliseconds that one call takes: log-normal about the median, cut at 0.85 and 1.33 times of it. */
 export function latencyMs(latency: Latency, seed: number, n: number): number {
   const median = latency.medianMs ?? 9000;

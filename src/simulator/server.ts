@@ -3,7 +3,8 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import type { AddressInfo } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Limits } from '../shared/types.ts';
-import { createLimitAccount } from './account.ts';
+import { createLimitAccount, type AccountState } from './account.ts';
+import { startCompetitor, type CompetitorOptions } from './competitor.ts';
 import { createCalls, newEntry, type CallReply } from './calls.ts';
 import { control } from './control.ts';
 import { ApiFailure, rateHeaders, wrongKey, type ApiError } from './errors.ts';
@@ -13,7 +14,7 @@ import type { LedgerEntry, Probe } from './ledger.ts';
 import { SERVED_MODELS } from './models.ts';
 import type { Api } from './parse.ts';
 import { createProbes } from './probes.ts';
-import { latencyMs, type Latency } from './random.ts';
+import { latencyMs, slowdownFactor, type Latency, type Slowdown } from './random.ts';
 
 export interface SimulatorOptions {
   /** 0, the default: any free port. */
@@ -22,7 +23,21 @@ export interface SimulatorOptions {
   host?: string;
   /** The mission's account by default: 500 requests and 30,000 tokens a minute. */
   limits?: Limits;
+  /** Enforce the limits in windows of this length too, as `createLimitAccount` describes; not by default. */
+  windowMs?: number | undefined;
+  /** What admission charges, as a multiple of what the published rules say; 1 by default. */
+  chargeFactor?: number | undefined;
+  /** Another process at the same account; none by default. */
+  competitor?: CompetitorOptions | undefined;
+  /**
+   * The moment that the rate headers tell of: the call's admission, as a gateway in front of the model does (the
+   * default), or the sending of its answer.
+   */
+  headersAsOf?: 'admission' | 'answer' | undefined;
+  /** Whether rate headers are sent at all; by default they are. */
+  rateHeaders?: boolean | undefined;
   latency?: Latency;
+  slowdown?: Slowdown | undefined;
   /** Decides faults, latencies and wrong answers; 1 by default. */
   seed?: number;
   faults?: readonly FaultRule[];
@@ -45,6 +60,12 @@ export interface Simulator {
   setFaults(rules: readonly FaultRule[]): void;
   setKeys(keys: readonly string[] | null): void;
   setLimits(limits: Limits): void;
+  /** Sends rate headers from now on, or none. */
+  setRateHeaders(sent: boolean): void;
+  /** Spends requests and tokens of the account, as another process would. */
+  take(spent: { requests: number; tokens: number }): void;
+  /** What the competitor has taken so far. */
+  readonly competitorTook: { readonly requests: number; readonly tokens: number };
   /** Ends open calls and connections. */
   close(): Promise<void>;
 }
@@ -62,12 +83,16 @@ export async function startSimulator(options: SimulatorOptions = {}): Promise<Si
   const account = createLimitAccount(
     options.limits ?? { requestsPerMinute: 500, tokensPerMinute: 30_000 },
     () => performance.now(),
+    { windowMs: options.windowMs },
   );
+  const competitor = options.competitor && startCompetitor(account, options.competitor, seed);
   const ledger: LedgerEntry[] = [];
   const stopping = new AbortController();
   // Every open call waits on it.
   setMaxListeners(0, stopping.signal);
   let keys = options.apiKeys ?? null;
+  let sendsRateHeaders = options.rateHeaders ?? true;
+  let inFlight = 0;
   let faults = createFaultPlan(options.faults ?? [], seed, 1);
 
   const urlTimeoutMs = options.urlTimeoutMs ?? 10_000;
@@ -80,10 +105,11 @@ export async function startSimulator(options: SimulatorOptions = {}): Promise<Si
     faultOf: (n, picture) => faults.faultOf(n, picture),
     // A ninth of a call's time: a second at the real pace, less where the simulation is faster.
     faultWaitMs: Math.max(50, (latency.medianMs ?? 9000) / 9),
+    chargeFactor: options.chargeFactor ?? 1,
   });
   const probes = createProbes({ models, urlTimeoutMs, stop: stopping.signal });
 
-  const settings: Pick<Simulator, 'setFaults' | 'setKeys' | 'setLimits'> = {
+  const settings: Pick<Simulator, 'setFaults' | 'setKeys' | 'setLimits' | 'setRateHeaders' | 'take'> = {
     setFaults(rules) {
       faults = createFaultPlan(rules, seed, ledger.length + 1);
     },
@@ -93,6 +119,10 @@ export async function startSimulator(options: SimulatorOptions = {}): Promise<Si
     setLimits(limits) {
       account.setLimits(limits);
     },
+    setRateHeaders(sent) {
+      sendsRateHeaders = sent;
+    },
+    take: account.take,
   };
 
   const server = createServer((request, response) => {
@@ -124,25 +154,35 @@ export async function startSimulator(options: SimulatorOptions = {}): Promise<Si
     response.on('finish', () => (entry.delivered = true));
     response.on('close', () => (entry.delivered ??= false));
 
+    inFlight += 1;
+    const usual = latencyMs(latency, seed, entry.n);
+    const takes = options.slowdown === undefined ? usual : usual * slowdownFactor(options.slowdown, inFlight);
     const reply = await replyTo(entry, request);
-    const due = reply.slow ? latencyMs(latency, seed, entry.n) - (performance.now() - arrived) : 0;
+    const due = reply.slow ? takes - (performance.now() - arrived) : 0;
     if (due > 0) await sleep(due, undefined, { signal: stopping.signal }).catch(() => undefined);
+    inFlight -= 1;
 
+    entry.ms = Math.round(performance.now() - arrived);
     entry.status = reply.send === 'nothing' || reply.send === 'reset' ? null : reply.status;
     entry.error = errorCodeOf(reply.body);
     response.setHeaders(
       new Map(
         Object.entries({
           'x-request-id': entry.requestId,
-          'openai-processing-ms': String(Math.round(performance.now() - arrived)),
+          'openai-processing-ms': String(entry.ms),
           'openai-organization': 'org-simulated',
           'openai-version': '2020-10-01',
-          ...(reply.bare || reply.status === 401 ? {} : rateHeaders(account.state())),
+          ...(!sendsRateHeaders || reply.bare || reply.status === 401 ? {} : rateHeaders(shownBy(entry))),
           ...reply.headers,
         }),
       ),
     );
     send(response, reply);
+  }
+
+  /** The account as the headers of this call's answer tell it. */
+  function shownBy(entry: LedgerEntry): AccountState {
+    return options.headersAsOf === 'answer' || entry.account === null ? account.state() : entry.account;
   }
 
   async function replyTo(entry: LedgerEntry, request: IncomingMessage): Promise<CallReply> {
@@ -169,9 +209,11 @@ export async function startSimulator(options: SimulatorOptions = {}): Promise<Si
     port,
     ledger,
     probes: probes.seen,
+    competitorTook: competitor?.taken ?? { requests: 0, tokens: 0 },
     ...settings,
     async close() {
       stopping.abort();
+      competitor?.stop();
       server.closeAllConnections();
       await new Promise<void>((resolve) => server.close(() => resolve()));
     },
