@@ -34,11 +34,17 @@ function createDeps(env: NodeJS.ProcessEnv): Deps {
       yield* (await import('./worker/single.ts')).askPicture(...args);
     },
     runWorker: async (...args) => (await import('./worker/main.ts')).runWorker(...args),
-    async startSimulator({ port, latencyMs, seed, faults, ...limits }) {
+    async startSimulator({ latencyMs, competitor, faults, requestsPerMinute, tokensPerMinute, ...rest }) {
       const { startSimulator } = await import('./simulator/server.ts');
       const { faultRules } = await import('./simulator/faults.ts');
       const rules = faultRules.parse(Object.entries(faults).map(([kind, share]) => ({ kind, share })));
-      return startSimulator({ port, seed, limits, latency: { medianMs: latencyMs }, faults: rules });
+      return startSimulator({
+        ...rest,
+        limits: { requestsPerMinute, tokensPerMinute },
+        latency: { medianMs: latencyMs },
+        faults: rules,
+        ...(competitor > 0 ? { competitor: { share: competitor, tokensPerCall: 1_500 } } : {}),
+      });
     },
     findTemporal: async (options) => (await import('./client/temporal-binary.ts')).findTemporal(options),
   };

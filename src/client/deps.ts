@@ -17,6 +17,10 @@ export interface SimulatorSettings {
   tokensPerMinute: number;
   /** Median time of a call. */
   latencyMs: number;
+  /** Share of the account (0 to 1) that another process takes. */
+  competitor: number;
+  /** Whether answers tell of the limits in their headers. */
+  rateHeaders: boolean;
   seed: number;
   /** Share of calls (0 to 1) by kind of fault. */
   faults: Record<string, number>;

@@ -9,6 +9,8 @@ export interface SimulatorFlags {
   rpm: string;
   tpm: string;
   latency: string;
+  competitor: string;
+  rateHeaders: boolean;
   seed: string;
   fault: string[];
   withParent?: boolean;
@@ -24,6 +26,8 @@ export async function simulatorCommand(deps: Deps, flags: SimulatorFlags): Promi
   const simulator = await deps.startSimulator({
     ...limits,
     latencyMs,
+    competitor: share('--competitor', flags.competitor),
+    rateHeaders: flags.rateHeaders,
     port: flags.port === '0' ? 0 : wholeNumber('--port', flags.port, 65_535),
     seed: wholeNumber('--seed', flags.seed),
     faults: faultsOf(flags.fault),
@@ -49,14 +53,22 @@ export async function simulatorCommand(deps: Deps, flags: SimulatorFlags): Promi
 function faultsOf(pairs: string[]): Record<string, number> {
   return Object.fromEntries(
     pairs.map((pair) => {
-      const [kind = '', share = ''] = pair.split('=');
-      const value = Number(share);
-      if (kind === '' || share === '' || !(value >= 0 && value <= 1)) {
+      const [kind = '', text = ''] = pair.split('=');
+      const value = Number(text);
+      if (kind === '' || text === '' || !(value >= 0 && value <= 1)) {
         throw new SettingError(
           `--fault is ${JSON.stringify(pair)}: give kind=share with a share from 0 to 1, for example --fault server-error=0.1.`,
         );
       }
       return [kind, value];
     }),
+  );
+}
+
+function share(name: string, text: string): number {
+  const value = Number(text);
+  if (text !== '' && value >= 0 && value <= 1) return value;
+  throw new SettingError(
+    `${name} is ${JSON.stringify(text)}: give a share from 0 to 1, for example ${name} 0.4.`,
   );
 }
