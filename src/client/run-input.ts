@@ -19,6 +19,7 @@ export interface RunFlags {
   limit?: string;
   results?: string;
   name?: string;
+  priority?: string;
   address?: string;
   detach?: boolean;
   dryRun?: boolean;
@@ -68,6 +69,15 @@ export async function runInputOf(deps: Deps, source: string, flags: RunFlags): P
   }
   await checkSource(input.source);
   return input;
+}
+
+/** Temporal's priority key of a run, as `temporal workflow start --priority-key` takes it. Throws a {@link UsageError}. */
+export function priorityOf(flag: string | undefined): number | null {
+  if (flag === undefined) return null;
+  if (/^[1-5]$/.test(flag)) return Number(flag);
+  throw new UsageError(
+    `--priority is ${JSON.stringify(flag)}: give a whole number from 1 (most urgent) to 5, for example --priority 1.`,
+  );
 }
 
 /** What a shell's user expects to hear at once; what is inside is the plan's to look at. */

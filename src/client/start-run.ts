@@ -12,6 +12,14 @@ export interface StartedRun {
   results: string;
 }
 
+export interface StartOptions {
+  /** Says so where the Web UI shows the run. */
+  simulated: boolean;
+  /** Temporal's priority key, 1 (most urgent) to 5; `null` leaves it to the server, whose default is 3. */
+  priority: number | null;
+  now: number;
+}
+
 /**
  * Starts the workflow under the run's name. A name that is the time is moved on by a second where another run has it;
  * a name that a person gave and that is taken is a {@link UsageError}.
@@ -19,8 +27,7 @@ export interface StartedRun {
 export async function startRun(
   server: Server,
   input: RunInput & { results: string },
-  simulated: boolean,
-  now: number,
+  { simulated, priority, now }: StartOptions,
 ): Promise<StartedRun> {
   for (let attempt = 0; ; attempt++) {
     const run = input.name ?? runNameOf(new Date(now + attempt * 1000));
@@ -31,6 +38,8 @@ export async function startRun(
         workflowId,
         workflowIdReusePolicy: 'REJECT_DUPLICATE',
         args: [{ ...input, name: run }],
+        // The fairness key is the run's own: runs of the same priority take turns at the model.
+        priority: { ...(priority === null ? {} : { priorityKey: priority }), fairnessKey: run },
         staticSummary: `${simulated ? 'SIMULATED · ' : ''}${shortened(input.source)}`,
         staticDetails: details(input, simulated),
       });

@@ -74,6 +74,9 @@ export async function analyzeImages(input: RunInput, carried?: CarriedState): Pr
   async function start(next: BatchPlace, sideBySide: number): Promise<void> {
     const workflowId = `${workflowInfo().workflowId}-batch-${next.batch + 1}`;
     const { run, results, modelQueue, simulated, prompts } = plan;
+    // The key shares the model queue between runs; a person's own may stand for several. What is left out (how urgent
+    // the run is, also when that was changed meanwhile) the child has from this workflow, and its calls from the child.
+    const fairnessKey = workflowInfo().priority?.fairnessKey || run;
     book.begin(next.batch, workflowId);
     const child = await startChild(analyzeBatch, {
       workflowId,
@@ -85,6 +88,7 @@ export async function analyzeImages(input: RunInput, carried?: CarriedState): Pr
           reportImages: book.listed && book.images() <= SMALL_RUN,
         },
       ],
+      priority: { fairnessKey },
       staticSummary: `${simulated ? 'SIMULATED · ' : ''}batch ${next.batch + 1} · ${plural(next.images, 'picture')}`,
     });
     children.set(next.batch, child);

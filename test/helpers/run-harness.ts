@@ -3,6 +3,7 @@ import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Client, Connection, type WorkflowHandle } from '@temporalio/client';
+import type { Priority } from '@temporalio/common';
 import { Runtime, DefaultLogger } from '@temporalio/worker';
 import pino from 'pino';
 import { type Config, readConfig } from '../../src/config.ts';
@@ -20,7 +21,8 @@ export interface Harness {
   folder: string;
   /** A folder of pictures `camera-000.jpg` …; samples, unless `make` gives others. */
   pictures(n: number, make?: (n: number) => Buffer): Promise<string>;
-  start(input: RunInput): Promise<WorkflowHandle<() => Promise<RunResult>>>;
+  /** Starts a run as the plain `temporal` CLI does, or with the priority that ours gives it. */
+  start(input: RunInput, priority?: Priority): Promise<WorkflowHandle<() => Promise<RunResult>>>;
   progress(handle: WorkflowHandle): Promise<Progress>;
   results(run: string): Promise<ResultsFile>;
   stopWorker(): Promise<void>;
@@ -72,11 +74,12 @@ export async function createHarness(
       }
       return pictures;
     },
-    start: (input) =>
+    start: (input, priority) =>
       client.workflow.start<(input: RunInput) => Promise<RunResult>>('analyzeImages', {
         workflowId: `image-analysis-${config.taskQueue}-${Math.random().toString(36).slice(2)}`,
         taskQueue: config.taskQueue,
         args: [input],
+        ...(priority === undefined ? {} : { priority }),
       }),
     progress: (handle) => handle.query<Progress>('progress'),
     async results(run) {

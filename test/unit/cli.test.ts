@@ -90,6 +90,12 @@ describe('wrong usage ends with status 2 and says what to do', () => {
     ],
     ['a wrong detail', ['run', 'pictures', '--detail', 'fine'], key, /--detail is "fine".*low, high, auto/],
     ['a wrong batch size', ['run', 'pictures', '--batch-size', '99'], key, /--batch-size is "99".*1 to 16/],
+    [
+      'a wrong priority',
+      ['run', 'pictures', '--priority', '0'],
+      key,
+      /--priority is "0".*most urgent.*--priority 1/,
+    ],
     ['a broken prompts file', ['run', 'pictures', '--prompts', 'broken.yaml'], key, /broken\.yaml, line 3/],
     ['a worker without a server', ['worker'], {}, /TEMPORAL_ADDRESS.*--address localhost:7233/],
     ['a picture that is not there', ['ask', 'none.jpg'], key, /no such file/],

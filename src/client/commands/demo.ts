@@ -28,6 +28,7 @@ export async function demoCommand(deps: Deps, flags: { json?: boolean }): Promis
   };
   return startAndFollow(deps, config, input, {
     flags: { ...flags, onBlock: 'exit' },
+    priority: null,
     said: null,
     hints: [
       `This run in the Web UI:  ${deps.calledAs} ui`,

@@ -8,7 +8,7 @@ import { limitsNow, limitsWith, setLimits } from '../limits-file.ts';
 import { noWorker } from '../notices.ts';
 import { workersPoll } from '../observe.ts';
 import { estimateLines } from '../render/estimate.ts';
-import { runInputOf, type RunFlags } from '../run-input.ts';
+import { priorityOf, runInputOf, type RunFlags } from '../run-input.ts';
 import { plural } from '../../shared/phrases.ts';
 import type { RunInput } from '../../shared/types.ts';
 import type { Estimate } from '../../shared/single.ts';
@@ -18,6 +18,7 @@ import { runsUnderWay } from '../under-way.ts';
 /** `run SOURCE`: analyses every picture of a folder or a bucket. */
 export async function runCommand(deps: Deps, source: string, flags: RunFlags): Promise<number> {
   const input = await runInputOf(deps, source, flags);
+  const priority = priorityOf(flags.priority);
   const config: Config = {
     ...deps.config,
     model: input.model ?? deps.config.model,
@@ -36,6 +37,7 @@ export async function runCommand(deps: Deps, source: string, flags: RunFlags): P
   await checkPictures(deps, config, input);
   return startAndFollow(deps, deps.config, input, {
     flags,
+    priority,
     said: setLimits(deps.config, flags),
     hints: [],
   });
@@ -71,12 +73,14 @@ export async function startAndFollow(
   input: Awaited<ReturnType<typeof runInputOf>>,
   options: {
     flags: Pick<RunFlags, 'json' | 'onBlock' | 'detach'>;
+    /** As {@link priorityOf} reads it. */
+    priority: number | null;
     said: string | null;
     /** What to say at a good end. */
     hints: string[];
   },
 ): Promise<number> {
-  const { flags } = options;
+  const { flags, priority } = options;
   const onBlock = onBlockOf(deps, flags.onBlock);
   const display = createDisplay(deps.terminal, { json: flags.json === true, now: deps.now });
   const server = await connectServer(deps, config, { worker: true, log: (line) => display.say(line) });
@@ -86,8 +90,7 @@ export async function startAndFollow(
     const started = await startRun(
       server,
       { ...input, results },
-      simulated && server.engine !== null,
-      deps.now(),
+      { simulated: simulated && server.engine !== null, priority, now: deps.now() },
     );
     display.start({
       server: server.label,
