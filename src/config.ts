@@ -176,7 +176,7 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>, cw
     maxOutputTokens: wholeNumber('MAX_OUTPUT_TOKENS', or('MAX_OUTPUT_TOKENS')),
     modelTimeoutMs:
       wholeNumber('MODEL_TIMEOUT_SECONDS', or('MODEL_TIMEOUT_SECONDS'), LONGEST_CALL_SECONDS) * 1000,
-    limits: limits('LIMITS', or('LIMITS')),
+    limits: limitSettings('LIMITS', or('LIMITS')),
     promptsFile: text('PROMPTS_FILE') === null ? ownFile('prompts.yaml') : path('PROMPTS_FILE'),
     results: results.startsWith('gs://') ? bucketPlace('RESULTS', results) : resolve(cwd, results),
     dataDir: path('DATA_DIR'),
@@ -243,8 +243,8 @@ export function oneOf<const T extends string>(name: string, value: string, words
   return word;
 }
 
-/** `auto`, or `REQUESTS/TOKENS` a minute, of which either may be `auto`. Throws a {@link SettingError}. */
-function limits(name: SettingName, value: string): LimitSettings {
+/** `auto`, or `REQUESTS/TOKENS` a minute, of which either may be `auto`. Throws a {@link SettingError} that names it. */
+export function limitSettings(name: string, value: string): LimitSettings {
   const [requests = '', tokens = requests, ...rest] = value.split('/').map((part) => part.trim());
   const half = (part: string): number | 'auto' => (part === 'auto' ? 'auto' : wholeNumber(name, part));
   const isWhole = value.includes('/') ? rest.length === 0 : requests === 'auto';
@@ -311,7 +311,7 @@ function label(name: string, value: string): string {
 
 function wrong(name: string, value: string, remedy: string, example: string): SettingError {
   const shown = JSON.stringify(value.length > 100 ? `${value.slice(0, 100)}…` : value);
-  const assignment = name.startsWith('--') ? `${name} ${example}` : `${name}=${example}`;
+  const assignment = /^[A-Z]/.test(name) ? `${name}=${example}` : `${name} ${example}`;
   return new SettingError(`${name} is ${shown}: ${remedy}, for example ${assignment}.`);
 }
 

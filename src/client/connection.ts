@@ -1,6 +1,7 @@
 import { Client, Connection } from '@temporalio/client';
 import type { Config } from '../config.ts';
 import type { Deps } from './deps.ts';
+import { attach } from './engine/attach.ts';
 import { engineConfig, launchEngine } from './engine/launch.ts';
 import type { Engine } from './engine/open-engine.ts';
 
@@ -19,6 +20,7 @@ export interface Server {
 }
 
 const CONNECT_MS = 5_000;
+const LOOK_MS = 3_000;
 
 /**
  * Connects to the server that the configuration names, or else to the embedded engine, which is started when it does
@@ -45,6 +47,28 @@ export async function connectServer(
     async close() {
       await connection.close();
       await engine.release();
+    },
+  };
+}
+
+/** Connects to a configuration's server for a look; `null` where none answers. Starts nothing. */
+export async function connectRunning(
+  config: Config,
+): Promise<Pick<Server, 'client' | 'taskQueue' | 'close'> | null> {
+  const attachment = config.address === null ? await attach(config.dataDir, { worker: false }) : null;
+  const address = config.address ?? attachment?.status().address ?? '';
+  const connection =
+    address === '' ? null : await Connection.connect({ address, connectTimeout: LOOK_MS }).catch(() => null);
+  if (connection === null) {
+    await attachment?.leave();
+    return null;
+  }
+  return {
+    client: new Client({ connection, namespace: config.namespace }),
+    taskQueue: config.taskQueue,
+    async close() {
+      await connection.close();
+      await attachment?.leave();
     },
   };
 }

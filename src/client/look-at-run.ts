@@ -1,8 +1,7 @@
-import { Client, Connection } from '@temporalio/client';
 import type { Config } from '../config.ts';
 import { DEMO_TASK_QUEUE } from '../shared/names.ts';
+import { connectRunning } from './connection.ts';
 import type { Deps } from './deps.ts';
-import { attach } from './engine/attach.ts';
 import { demoConfig } from './engine/launch.ts';
 import { countsNow, type Snapshot } from './live-view.ts';
 import { createObserver } from './observe.ts';
@@ -16,8 +15,6 @@ export interface RunNow {
   live: Snapshot | null;
 }
 
-const CONNECT_MS = 3000;
-
 /** The configuration of the server on which a run lives: the demonstration's engine, a named server, or our engine. */
 export const configOf = (deps: Deps, recorded: RecordedRun): Config =>
   recorded.plan.modelQueue.startsWith(DEMO_TASK_QUEUE) ? demoConfig(deps.config, deps.cwd) : deps.config;
@@ -25,17 +22,11 @@ export const configOf = (deps: Deps, recorded: RecordedRun): Config =>
 /** Asks the workflow when its server is up, and is content with the record otherwise. Never starts anything. */
 export async function lookAtRun(deps: Deps, recorded: RecordedRun): Promise<RunNow> {
   const config = configOf(deps, recorded);
-  const attachment = config.address === null ? await attach(config.dataDir, { worker: false }) : null;
-  const address = config.address ?? attachment?.status().address ?? '';
-  if (address === '') {
-    await attachment?.leave();
-    return { recorded, live: null };
-  }
-  const connection = await Connection.connect({ address, connectTimeout: CONNECT_MS }).catch(() => null);
+  const server = await connectRunning(config);
+  if (server === null) return { recorded, live: null };
   try {
-    if (connection === null) return { recorded, live: null };
     const observer = createObserver({
-      client: new Client({ connection, namespace: config.namespace }),
+      client: server.client,
       namespace: config.namespace,
       workflowId: recorded.plan.workflowId,
       store: deps.openStore(recorded.place),
@@ -44,8 +35,7 @@ export async function lookAtRun(deps: Deps, recorded: RecordedRun): Promise<RunN
     const seen = await observer.look();
     return { recorded, live: seen?.fresh === true ? seen : null };
   } finally {
-    await connection?.close();
-    await attachment?.leave();
+    await server.close();
   }
 }
 

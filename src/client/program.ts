@@ -3,6 +3,7 @@ import { address as checkAddress, programVersion } from '../config.ts';
 import { askCommand, type AskFlags } from './commands/ask.ts';
 import { demoCommand } from './commands/demo.ts';
 import { engineCommand } from './commands/engine.ts';
+import { limitsCommand, type LimitsFlags } from './commands/limits.ts';
 import { listCommand } from './commands/list.ts';
 import { resultsCommand, type ResultsFlags } from './commands/results.ts';
 import { resumeCommand, type ResumeFlags } from './commands/resume.ts';
@@ -31,6 +32,9 @@ const onBlock = (): Option =>
 const prompts = (): Option => new Option('--prompts <file>', 'YAML file of questions (PROMPTS_FILE)');
 const model = (): Option => new Option('--model <name>', 'model that sees pictures (MODEL)');
 const detail = (): Option => new Option('--detail <low|high|auto>', 'how finely it looks (IMAGE_DETAIL)');
+
+const rpm = (): Option => new Option('--rpm <n>', 'requests a minute, for the account from now on');
+const tpm = (): Option => new Option('--tpm <n>', 'tokens a minute, for the account from now on');
 
 /** Where help and errors go. */
 export interface Output {
@@ -99,8 +103,9 @@ function createProgram(depsOf: () => Deps, exit: (status: number) => void, outpu
     .addOption(prompts())
     .addOption(model())
     .addOption(detail())
-    .option('--rpm <n>', "requests a minute, for the embedded engine's account from now on")
-    .option('--tpm <n>', "tokens a minute, for the embedded engine's account from now on")
+    .option('--limits <auto|rpm/tpm>', 'both limits, or auto: what the provider says')
+    .addOption(rpm())
+    .addOption(tpm())
     .option('--batch-size <n>', 'pictures side by side in one child workflow')
     .option('--concurrency <n>', 'calls in flight (default: what the limits need)')
     .option('--include <glob>', 'only pictures whose name matches; may be repeated', list)
@@ -164,6 +169,16 @@ function createProgram(depsOf: () => Deps, exit: (status: number) => void, outpu
     .addOption(address())
     .addOption(json())
     .action(run((deps, flags: { json?: boolean; results?: string }) => listCommand(deps, flags)));
+
+  program
+    .command('limits')
+    .description("show or set the account's limits a minute, while runs go on")
+    .argument('[auto]', 'leave both to what the provider says')
+    .addOption(rpm())
+    .addOption(tpm())
+    .addOption(address())
+    .addOption(json())
+    .action(run((deps, both: string | undefined, flags: LimitsFlags) => limitsCommand(deps, both, flags)));
 
   program
     .command('results')

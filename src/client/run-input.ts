@@ -4,14 +4,13 @@ import { oneOf, wholeNumber } from '../config.ts';
 import { checkRunInput, MAX_BATCH_SIZE, MAX_CONCURRENCY, MAX_LIMIT } from '../shared/run-input.ts';
 import type { RunInput } from '../shared/types.ts';
 import { UsageError, type Deps } from './deps.ts';
+import type { LimitFlags } from './limits.ts';
 
 /** Flags of `run` as the command line gives them. */
-export interface RunFlags {
+export interface RunFlags extends LimitFlags {
   prompts?: string;
   model?: string;
   detail?: string;
-  rpm?: string;
-  tpm?: string;
   batchSize?: string;
   concurrency?: string;
   include?: string[];

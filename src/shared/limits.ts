@@ -13,3 +13,41 @@ export function startLimits({ requestsPerMinute, tokensPerMinute }: LimitSetting
     spareTokens: 0,
   };
 }
+
+/** What a person may tell of one limit; the bound is that of the settings. */
+const isLimit = (value: unknown): boolean =>
+  value === 'auto' ||
+  (Number.isInteger(value) && (value as number) >= 1 && (value as number) <= 1_000_000_000);
+
+/** Whether what came from outside (a signal, a memo) tells both limits. */
+export function isLimitSettings(value: unknown): value is LimitSettings {
+  if (typeof value !== 'object' || value === null) return false;
+  const { requestsPerMinute, tokensPerMinute } = value as Record<string, unknown>;
+  return isLimit(requestsPerMinute) && isLimit(tokensPerMinute);
+}
+
+export const sameLimits = (a: LimitSettings, b: LimitSettings): boolean =>
+  a.requestsPerMinute === b.requestsPerMinute && a.tokensPerMinute === b.tokensPerMinute;
+
+/** `480 requests and 28,000 tokens a minute`; `auto` where both are left to the provider. */
+export function limitsInWords({ requestsPerMinute, tokensPerMinute }: LimitSettings): string {
+  if (requestsPerMinute === 'auto' && tokensPerMinute === 'auto') return 'auto (what the provider says)';
+  const requests = requestsPerMinute === 'auto' ? null : requestsPerMinute.toLocaleString('en-US');
+  const tokens = tokensPerMinute === 'auto' ? null : tokensPerMinute.toLocaleString('en-US');
+  if (requests === null) return `${tokens} tokens a minute, requests auto`;
+  return tokens === null
+    ? `${requests} requests a minute, tokens auto`
+    : `${requests} requests and ${tokens} tokens a minute`;
+}
+
+/**
+ * Limits that are stored at an account, from the description of the workflow that holds them. `null`: nothing is
+ * stored; a workflow that somebody ended stores nothing any more.
+ */
+export function limitsStoredIn(description: {
+  closeTime?: Date;
+  memo?: Record<string, unknown>;
+}): LimitSettings | null {
+  const limits = description.memo?.['limits'];
+  return description.closeTime === undefined && isLimitSettings(limits) ? limits : null;
+}

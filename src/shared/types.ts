@@ -44,6 +44,15 @@ export interface LimitSettings {
   tokensPerMinute: number | 'auto';
 }
 
+/** Input of the workflow `accountLimits`, which holds what a person told of an account's limits. */
+export interface AccountLimitsInput {
+  /** Task queue of the account's model calls. */
+  modelQueue: string;
+  limits: LimitSettings;
+  /** When they were set, ISO 8601, UTC; given by an earlier execution that continued as new. */
+  since?: string;
+}
+
 /** The limits that hold now, and who said so. */
 export interface AccountLimits extends Limits {
   /** `told`: a person, of both; `headers`: the provider; `start`: nobody yet, these are the values to begin with. */

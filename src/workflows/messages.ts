@@ -1,5 +1,13 @@
 import { defineQuery, defineSignal, defineUpdate } from '@temporalio/workflow';
-import type { BatchProgress, Block, Counts, FailureLine, ImageResult, Progress } from '../shared/types.ts';
+import type {
+  BatchProgress,
+  Block,
+  Counts,
+  FailureLine,
+  ImageResult,
+  LimitSettings,
+  Progress,
+} from '../shared/types.ts';
 
 /** What a person or a program asks of a run or a batch. */
 export const progressQuery = defineQuery<Progress | BatchProgress>('progress');
@@ -35,3 +43,6 @@ export interface BatchReport {
   counts: Counts;
   failures: FailureLine[];
 }
+
+/** To `accountLimits`: both limits of the account, from now on. */
+export const setLimitsSignal = defineSignal<[LimitSettings]>('setLimits');

@@ -29,7 +29,7 @@ export async function demoCommand(deps: Deps, flags: { json?: boolean }): Promis
   return startAndFollow(deps, config, input, {
     flags: { ...flags, onBlock: 'exit' },
     priority: null,
-    said: null,
+    limits: null,
     hints: [
       `This run in the Web UI:  ${deps.calledAs} ui`,
       `Your own pictures:       OPENAI_API_KEY=… ${deps.calledAs} run ./pictures`,

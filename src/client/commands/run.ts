@@ -1,16 +1,23 @@
 import { printableJson } from '../../shared/redact.ts';
 import { oneOf, type Config } from '../../config.ts';
-import { connectServer, type Server } from '../connection.ts';
+import { connectRunning, connectServer, type Server } from '../connection.ts';
 import { EXIT, UsageError, type Deps } from '../deps.ts';
 import { createDisplay } from '../display.ts';
 import { follow } from '../follow.ts';
-import { limitsNow, limitsWith, setLimits } from '../limits-file.ts';
+import {
+  changeInWords,
+  changeLimits,
+  limitsAsked,
+  refuseTooFew,
+  storedLimits,
+  untilFelt,
+} from '../limits.ts';
 import { noWorker } from '../notices.ts';
 import { workersPoll } from '../observe.ts';
 import { estimateLines } from '../render/estimate.ts';
 import { priorityOf, runInputOf, type RunFlags } from '../run-input.ts';
 import { plural } from '../../shared/phrases.ts';
-import type { RunInput } from '../../shared/types.ts';
+import type { LimitSettings, RunInput } from '../../shared/types.ts';
 import type { Estimate } from '../../shared/single.ts';
 import { startRun } from '../start-run.ts';
 import { runsUnderWay } from '../under-way.ts';
@@ -19,11 +26,12 @@ import { runsUnderWay } from '../under-way.ts';
 export async function runCommand(deps: Deps, source: string, flags: RunFlags): Promise<number> {
   const input = await runInputOf(deps, source, flags);
   const priority = priorityOf(flags.priority);
+  const limits = limitsOfRun(deps, flags);
   const config: Config = {
     ...deps.config,
     model: input.model ?? deps.config.model,
     detail: input.detail ?? deps.config.detail,
-    limits: limitsWith(limitsNow(deps.config), flags),
+    limits: { ...(await limitsNow(deps.config, flags)), ...limits },
   };
   const print = (text: string): void => void deps.terminal.out.write(`${text}\n`);
   if (flags.dryRun === true) {
@@ -35,12 +43,34 @@ export async function runCommand(deps: Deps, source: string, flags: RunFlags): P
   }
   requireKey(deps);
   await checkPictures(deps, config, input);
-  return startAndFollow(deps, deps.config, input, {
-    flags,
-    priority,
-    said: setLimits(deps.config, flags),
-    hints: [],
-  });
+  return startAndFollow(deps, deps.config, input, { flags, priority, limits, hints: [] });
+}
+
+/** The limits that `run` sets: those of the embedded engine's account, whose person is this one. */
+function limitsOfRun({ config, calledAs }: Deps, flags: RunFlags): Partial<LimitSettings> | null {
+  const asked = limitsAsked(flags);
+  if (asked === null) return null;
+  if (config.address !== null) {
+    const { limits, rpm, tpm } = flags;
+    const same = limits ?? [...(rpm ? [`--rpm ${rpm}`] : []), ...(tpm ? [`--tpm ${tpm}`] : [])].join(' ');
+    throw new UsageError(
+      `--limits, --rpm and --tpm of run set the limits of the embedded engine's account, but this command uses ` +
+        `${config.address}. There, set them with: ${calledAs} limits ${same} --address ${config.address}`,
+    );
+  }
+  refuseTooFew(asked, config);
+  return asked;
+}
+
+/** What a worker would go by now. A server that does not run is not started to hear what is stored there. */
+async function limitsNow(config: Config, { dryRun }: RunFlags): Promise<LimitSettings> {
+  if (config.address !== null && dryRun !== true) return config.limits;
+  const server = await connectRunning(config);
+  try {
+    return (server && (await storedLimits(server, config).catch(() => null))) ?? config.limits;
+  } finally {
+    await server?.close();
+  }
 }
 
 /** What no run over this folder can mend is told before an engine is started for it. Of a bucket the plan tells. */
@@ -75,7 +105,8 @@ export async function startAndFollow(
     flags: Pick<RunFlags, 'json' | 'onBlock' | 'detach'>;
     /** As {@link priorityOf} reads it. */
     priority: number | null;
-    said: string | null;
+    /** Limits to set at the account before the run starts. */
+    limits: Partial<LimitSettings> | null;
     /** What to say at a good end. */
     hints: string[];
   },
@@ -86,6 +117,7 @@ export async function startAndFollow(
   const server = await connectServer(deps, config, { worker: true, log: (line) => display.say(line) });
   try {
     const { simulated } = config.account;
+    const said = options.limits === null ? null : await setLimits(server, config, options.limits);
     const results = input.results ?? config.results;
     const started = await startRun(
       server,
@@ -99,13 +131,22 @@ export async function startAndFollow(
       webUi: server.webUi(started.workflowId),
       simulated,
     });
-    if (options.said !== null) display.say(options.said);
+    if (said !== null) display.say(said);
     await sayUnderWay(server, (text) => display.say(text), started.run);
     if (flags.detach === true) return await leaveDetached(deps, server, started, (text) => display.say(text));
     return await follow(deps, server, display, { ...started, onBlock, hints: options.hints });
   } finally {
     await server.close();
   }
+}
+
+/** The same act as the command `limits`; says what it changed, and for whom. */
+async function setLimits(server: Server, config: Config, asked: Partial<LimitSettings>): Promise<string> {
+  const others = await runsUnderWay(server, 'running');
+  const change = await changeLimits(server, config, asked);
+  await untilFelt(change);
+  const touched = others.length > 0 ? `, and for ${others.join(', ')}` : '';
+  return `Limits of the account: ${changeInWords(change, config.limits)}. Kept for later runs${touched}.`;
 }
 
 /** On a terminal a blocked run waits for its person; elsewhere the command ends, so that no cron job hangs. */
