@@ -3,6 +3,7 @@ import { SIMULATED_MISMATCH } from '../../activities/failure-table.ts';
 import { ModelError } from '../../activities/ports.ts';
 import type { Model, ModelReply, ModelRequest } from '../../activities/ports.ts';
 import { redact as redactText } from '../../shared/redact.ts';
+import { bodyInSlices } from './body-in-slices.ts';
 import { chatBody, readChat } from './openai-chat.ts';
 import { isOpenAi } from './openai-common.ts';
 import {
@@ -54,7 +55,7 @@ export function createOpenAiModel(options: OpenAiOptions): Model {
     timeout: options.timeoutMs + 10_000,
     // Its log would show requests, and with them signed URLs.
     logLevel: 'off',
-    fetch: keepErrorBody(options.fetch ?? globalThis.fetch),
+    fetch: keepErrorBody(bodyInSlices(options.fetch ?? globalThis.fetch)),
   });
 
   async function exchange(
