@@ -38,7 +38,7 @@ export interface JsonFile<T> {
 }
 
 /** A JSON file that only its owner may read, in a folder that only its owner may enter. */
-export function jsonFile<T>(path: string): JsonFile<T> {
+function jsonFile<T>(path: string): JsonFile<T> {
   return {
     path,
     read() {
