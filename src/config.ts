@@ -25,6 +25,8 @@ export interface Config {
   maxOutputTokens: number;
   /** `MODEL_TIMEOUT_SECONDS`: one call, from its sending to the end of its body. */
   modelTimeoutMs: number;
+  /** `PICTURE_MEMORY_MB`, in bytes: most that pictures which go by base64 may take of a worker's memory. */
+  pictureMemoryBytes: number;
   /** `LIMITS`; what is stored at the account (`limits`) comes before it. */
   limits: LimitSettings;
   /** `PROMPTS_FILE`: the worker's own questions. */
@@ -92,6 +94,11 @@ export const SETTINGS = [
   { name: 'IMAGE_DETAIL', what: '`low`, `high` or `auto`.', default: 'high' },
   { name: 'MAX_OUTPUT_TOKENS', what: 'Cap on one answer; it counts against the limit.', default: '300' },
   { name: 'MODEL_TIMEOUT_SECONDS', what: 'Longest time for one call.', default: '60' },
+  {
+    name: 'PICTURE_MEMORY_MB',
+    what: 'Memory of a worker for the pictures that it sends as base64.',
+    default: '256',
+  },
   {
     name: 'LIMITS',
     what: '`auto` (what the provider says), or requests and tokens a minute, as in `480/28000`.',
@@ -176,6 +183,7 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>, cw
     maxOutputTokens: wholeNumber('MAX_OUTPUT_TOKENS', or('MAX_OUTPUT_TOKENS')),
     modelTimeoutMs:
       wholeNumber('MODEL_TIMEOUT_SECONDS', or('MODEL_TIMEOUT_SECONDS'), LONGEST_CALL_SECONDS) * 1000,
+    pictureMemoryBytes: wholeNumber('PICTURE_MEMORY_MB', or('PICTURE_MEMORY_MB'), 1_000_000) * 1_000_000,
     limits: limitSettings('LIMITS', or('LIMITS')),
     promptsFile: text('PROMPTS_FILE') === null ? ownFile('prompts.yaml') : path('PROMPTS_FILE'),
     results: results.startsWith('gs://') ? bucketPlace('RESULTS', results) : resolve(cwd, results),
@@ -212,6 +220,7 @@ export function environmentOf(config: Config): Record<SettingName, string> {
     IMAGE_DETAIL: config.detail,
     MAX_OUTPUT_TOKENS: String(config.maxOutputTokens),
     MODEL_TIMEOUT_SECONDS: String(config.modelTimeoutMs / 1000),
+    PICTURE_MEMORY_MB: String(config.pictureMemoryBytes / 1_000_000),
     LIMITS: limitsText(config.limits),
     PROMPTS_FILE: config.promptsFile,
     RESULTS: config.results,

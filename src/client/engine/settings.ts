@@ -18,6 +18,7 @@ export function workerSettings(config: Config, token: string): Record<string, st
     IMAGE_ROUTE: config.route,
     MAX_OUTPUT_TOKENS: String(config.maxOutputTokens),
     MODEL_TIMEOUT_SECONDS: String(config.modelTimeoutMs / 1000),
+    PICTURE_MEMORY_MB: String(config.pictureMemoryBytes / 1_000_000),
     LIMITS: limitsText(config.limits),
     PROMPTS_FILE: config.promptsFile,
   };
