@@ -1,46 +1,77 @@
-import { SCENARIOS } from './scenarios.ts';
-import { type Figures, wholeRun } from './whole-run.ts';
+import { writeFileSync } from 'node:fs';
+import { parseArgs } from 'node:util';
+import type { Limits } from '../src/shared/types.ts';
+import { figuresOf } from './figures.ts';
+import { type Plot, plotOf } from './plot.ts';
+import { checksOf, lineOf, textOf } from './report.ts';
+import { type Scenario, SCENARIOS } from './scenarios.ts';
+import { type Recorded, wholeRun } from './whole-run.ts';
 
-/** `npm run bench [-- NAME …]`: whole runs against the simulator, each beside the shortest time that its account allows. */
-async function main(names: string[]): Promise<void> {
-  const unknown = names.filter((name) => !(name in SCENARIOS));
-  if (unknown.length > 0) {
-    throw new Error(
-      `no scenario ${unknown.join(', ')}; there are ${Object.keys(SCENARIOS).join(', ')}, or --short`,
+/**
+ * `npm run bench [-- NAME … | --all] [--json] [--plot FILE] [--pictures N]`: whole runs against the simulator, each beside the shortest
+ * time that its account allows. Without a name the short choice. Ends with 1 where a bound was missed.
+ */
+async function main(args: string[]): Promise<void> {
+  const { values, positionals } = parseArgs({
+    args,
+    allowPositionals: true,
+    options: {
+      all: { type: 'boolean' },
+      json: { type: 'boolean' },
+      plot: { type: 'string' },
+      pictures: { type: 'string' },
+    },
+  });
+  const pictures = values.pictures === undefined ? {} : { pictures: Number(values.pictures) };
+  const chosen = choose(positionals, values.all === true).map(([key, scenario]): [string, Scenario] => [
+    key,
+    { ...scenario, ...pictures },
+  ]);
+  if (values.plot !== undefined && chosen.length !== 1)
+    throw new Error('--plot draws one run: name one scenario');
+  const say = values.json === true ? console.error : console.log;
+  for (const [key, scenario] of chosen) {
+    const { name, speed, told } = scenario;
+    const mode = told === 'auto' ? 'auto' : 'limits told';
+    say(
+      `\n${key}: ${name}, ${String(scenario.pictures)} pictures, ${String(speed)} times the speed, ${mode}`,
     );
-  }
-  const short = names.length === 0;
-  for (const [key, scenario] of Object.entries(SCENARIOS)) {
-    if (short ? !scenario.short : !names.includes(key)) continue;
-    console.log(
-      `\n${key}: ${scenario.name}, ${scenario.pictures} pictures, ${scenario.speed} times the speed, limits told`,
-    );
-    show(await wholeRun(scenario));
+    const run = await wholeRun(scenario);
+    const figures = figuresOf(scenario, run);
+    say(textOf(scenario, figures));
+    if (values.json === true) console.log(lineOf(key, scenario, figures));
+    if (values.plot !== undefined) writeFileSync(values.plot, plotOf(plotFor(scenario, run)));
+    if (checksOf(scenario, figures).some(({ kept }) => !kept)) process.exitCode = 1;
   }
 }
 
-function show(f: Figures): void {
-  const seconds = (ms: number): string => `${(ms / 1000).toFixed(1)} s`;
-  const rows: [string, string][] = [
-    ['time', seconds(f.timeMs)],
-    ['floor', `${seconds(f.floorMs)} (by ${f.floorBy})`],
-    ['time / floor', (f.timeMs / f.floorMs).toFixed(3)],
-    ['429s', `${f.rateLimited} of ${f.calls} calls`],
-    [
-      'highest minute',
-      `${f.highest.tokens} of ${f.told.tokens} tokens, ${f.highest.requests} of ${f.told.requests} requests`,
+function choose(names: string[], all: boolean): [string, Scenario][] {
+  const unknown = names.filter((name) => !(name in SCENARIOS));
+  if (unknown.length > 0) {
+    throw new Error(`no scenario ${unknown.join(', ')}; there are ${Object.keys(SCENARIOS).join(', ')}`);
+  }
+  return Object.entries(SCENARIOS).filter(
+    ([key, { short }]) => all || (names.length === 0 ? short === true : names.includes(key)),
+  );
+}
+
+/** Tokens a minute against what was told and what the account has. */
+function plotFor(scenario: Scenario, run: Recorded): Plot {
+  const { told, account, speed, name } = scenario;
+  const grouped = (limits: Limits): string => limits.tokensPerMinute.toLocaleString('en-US');
+  const ceiling =
+    told === 'auto' ? [] : [{ label: `told: ${grouped(told)}`, tokensPerMinute: told.tokensPerMinute }];
+  return {
+    title: `Tokens of the last minute: ${name}`,
+    calls: run.ledger.toSorted((a, b) => a.at - b.at),
+    startedAt: run.startedAt,
+    endedAt: run.endedAt,
+    speed,
+    lines: [
+      { label: `the account: ${grouped(account)}`, tokensPerMinute: account.tokensPerMinute },
+      ...ceiling,
     ],
-    ['first answer', seconds(f.firstAnswerMs)],
-    [
-      'worker',
-      `${(f.workerPeakBytes / 2 ** 20).toFixed(0)} MB at most, ${f.workerCpuMsPerCall.toFixed(1)} ms CPU a call`,
-    ],
-    [
-      'pictures’ time',
-      `${(f.shares.model * 100).toFixed(0)} % model, ${(f.shares.waiting * 100).toFixed(0)} % waiting`,
-    ],
-  ];
-  for (const [name, value] of rows) console.log(`  ${name.padEnd(16)} ${value}`);
+  };
 }
 
 await main(process.argv.slice(2));

@@ -1,54 +1,60 @@
-import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
 import { Client, Connection } from '@temporalio/client';
-import { readConfig } from '../src/config.ts';
-import type { ResultEntry, ResultsFile } from '../src/shared/results.ts';
-import type { RunInput, RunResult } from '../src/shared/types.ts';
+import { limitsText, readConfig } from '../src/config.ts';
+import { ANALYZE_IMAGES, modelQueueOf } from '../src/shared/names.ts';
+import type { ResultsFile } from '../src/shared/results.ts';
+import type { Limits, RunInput, RunResult } from '../src/shared/types.ts';
 import type { LedgerEntry } from '../src/simulator/ledger.ts';
 import { startSimulator } from '../src/simulator/server.ts';
 import { distinctPicture } from '../test/helpers/cli.ts';
 import { startTemporal } from '../test/helpers/temporal-server.ts';
 import type { Scenario } from './scenarios.ts';
+import { createWorkers, type Workers, type WorkerUsage } from './workers.ts';
 
-type Answered = Exclude<ResultEntry, { error: unknown }>;
-
-/** What a whole run showed. Times in milliseconds of the bench's clock, that is at the scenario's speed. */
-export interface Figures {
-  timeMs: number;
-  /** The shortest time that the account allows. */
-  floorMs: number;
-  /** Which of the floor's three parts is the largest. */
-  floorBy: 'tokens' | 'requests' | 'chain';
-  calls: number;
-  rateLimited: number;
-  /** Highest sums over a minute at the scenario's speed, beside what was told. */
-  highest: { requests: number; tokens: number };
-  told: { requests: number; tokens: number };
-  firstAnswerMs: number;
-  workerPeakBytes: number;
-  workerCpuMsPerCall: number;
-  /** Shares of the pictures' time: waiting for the limiter and Temporal, and the model. */
-  shares: { waiting: number; model: number };
+/** What a whole run left behind. Times in milliseconds of the bench's clock, that is at the scenario's speed. */
+export interface Recorded {
+  startedAt: number;
+  endedAt: number;
+  ledger: readonly LedgerEntry[];
+  results: ResultsFile;
+  workers: readonly WorkerUsage[];
+  /** What another process at the account took in that time. */
+  took: { requests: number; tokens: number };
 }
 
-/** Runs a scenario end to end: real Temporal server, a worker process as it is built, the simulator as the account. */
-export async function wholeRun(scenario: Scenario): Promise<Figures> {
-  const { speed } = scenario;
-  const faster = (perMinute: number): number => perMinute * speed;
+/** The questions of `prompts.yaml`. */
+const PROMPTS = 6;
+
+/** Limits and latency at the scenario's speed. */
+export function atSpeed({ account, told, latencyMs, speed }: Scenario): {
+  account: Limits;
+  told: Limits | 'auto';
+  latencyMs: number;
+} {
+  const faster = (limits: Limits): Limits => ({
+    requestsPerMinute: limits.requestsPerMinute * speed,
+    tokensPerMinute: limits.tokensPerMinute * speed,
+  });
+  return {
+    account: faster(account),
+    told: told === 'auto' ? told : faster(told),
+    latencyMs: latencyMs / speed,
+  };
+}
+
+/** Runs a scenario end to end: real Temporal server, worker processes as they are built, the simulator as the account. */
+export async function wholeRun(scenario: Scenario): Promise<Recorded> {
+  const { account, told, latencyMs } = atSpeed(scenario);
+  const { windowMs, ...variant } = scenario.variant ?? {};
   const folder = mkdtempSync(join(tmpdir(), 'image-analysis-bench-'));
-  const pictures = join(folder, 'pictures');
-  mkdirSync(pictures);
-  for (let n = 0; n < scenario.pictures; n += 1) {
-    writeFileSync(join(pictures, `camera-${String(n).padStart(5, '0')}.jpg`), distinctPicture(n));
-  }
+  const pictures = makePictures(folder, scenario.pictures);
   const simulator = await startSimulator({
-    latency: { medianMs: scenario.latencyMs / speed },
-    limits: {
-      requestsPerMinute: faster(scenario.account.requestsPerMinute),
-      tokensPerMinute: faster(scenario.account.tokensPerMinute),
-    },
+    latency: { medianMs: latencyMs },
+    limits: account,
+    ...variant,
+    ...(windowMs === undefined ? {} : { windowMs: windowMs / scenario.speed }),
   });
   const server = await startTemporal();
   const settings = {
@@ -56,35 +62,42 @@ export async function wholeRun(scenario: Scenario): Promise<Figures> {
     OPENAI_BASE_URL: simulator.url,
     SIMULATED: 'true',
     TEMPORAL_ADDRESS: server.address,
-    LIMITS: `${faster(scenario.told.requestsPerMinute)}/${faster(scenario.told.tokensPerMinute)}`,
+    LIMITS: told === 'auto' ? told : limitsText(told),
     RESULTS: join(folder, 'results'),
     LOG_LEVEL: 'warn',
   };
   const config = readConfig(settings, folder);
-  const worker = spawn(process.execPath, [resolve('dist/cli.js'), 'worker'], {
-    cwd: folder,
-    env: { ...process.env, ...settings },
-    stdio: ['ignore', 'inherit', 'inherit'],
-  });
+  const workers = createWorkers(folder, settings);
   const connection = await Connection.connect({ address: server.address });
+  const changes = scenario.changesWorkers === true ? changeWorkers(workers, simulator, scenario) : null;
   try {
     const client = new Client({ connection });
-    await polling(client, config.taskQueue);
-    const started = Date.now();
+    for (let n = 0; n < (scenario.workers ?? 1); n += 1) workers.add();
+    await polling(client, [config.taskQueue, modelQueueOf(config.taskQueue, config.account)], workers);
+    const startedAt = Date.now();
+    const before = { ...simulator.competitorTook };
     const input: RunInput = { source: pictures };
-    const result = await client.workflow.execute<(input: RunInput) => Promise<RunResult>>('analyzeImages', {
+    if (scenario.detail !== undefined) input.detail = scenario.detail;
+    const result = await client.workflow.execute<(input: RunInput) => Promise<RunResult>>(ANALYZE_IMAGES, {
       taskQueue: config.taskQueue,
       workflowId: 'bench',
       args: [input],
     });
-    const timeMs = Date.now() - started;
-    const usage = processUsage(worker);
     const file = join(config.results, result.run, 'results.json');
-    const results = JSON.parse(readFileSync(file, 'utf8')) as ResultsFile;
-    return figures(scenario, simulator.ledger, results, { timeMs, started, usage });
+    return {
+      startedAt,
+      endedAt: Date.now(),
+      ledger: simulator.ledger,
+      results: JSON.parse(readFileSync(file, 'utf8')) as ResultsFile,
+      workers: workers.usage(),
+      took: {
+        requests: simulator.competitorTook.requests - before.requests,
+        tokens: simulator.competitorTook.tokens - before.tokens,
+      },
+    };
   } finally {
-    worker.kill('SIGTERM');
-    await new Promise((done) => worker.once('close', done));
+    changes?.stop();
+    await workers.close();
     await connection.close();
     await server.close();
     await simulator.close();
@@ -92,81 +105,54 @@ export async function wholeRun(scenario: Scenario): Promise<Figures> {
   }
 }
 
-function figures(
-  scenario: Scenario,
-  ledger: readonly LedgerEntry[],
-  results: ResultsFile,
-  run: { timeMs: number; started: number; usage: { peakBytes: number; cpuMs: number } },
-): Figures {
-  const { speed, told } = scenario;
-  const minuteMs = 60_000 / speed;
-  const admitted = ledger.reduce((sum, call) => sum + call.admitted, 0);
-  const entries = results.images.map((image) =>
-    Object.values(image.answers).filter((a): a is Answered => !('error' in a)),
-  );
-  const chains = entries.map((answers) => answers.reduce((sum, a) => sum + a.timings.modelMs, 0));
-  const parts = {
-    tokens: (admitted / told.tokensPerMinute) * minuteMs,
-    requests: (ledger.length / told.requestsPerMinute) * minuteMs,
-    chain: Math.max(...chains),
-  };
-  const longest = Math.max(...Object.values(parts));
-  const floorBy =
-    (Object.keys(parts) as (keyof typeof parts)[]).find((part) => parts[part] === longest) ?? 'tokens';
-  const model = entries.flat().reduce((sum, a) => sum + a.timings.modelMs, 0);
-  const inAll = results.images.reduce((sum, i) => sum + Date.parse(i.endedAt) - Date.parse(i.startedAt), 0);
-  return {
-    timeMs: run.timeMs,
-    floorMs: longest + (results.performance.model?.median ?? 0),
-    floorBy,
-    calls: ledger.length,
-    rateLimited: ledger.filter((call) => call.status === 429).length,
-    highest: highestMinute(ledger, minuteMs),
-    told: { requests: told.requestsPerMinute, tokens: told.tokensPerMinute },
-    firstAnswerMs: (ledger[0]?.at ?? 0) + (results.performance.model?.median ?? 0) - run.started,
-    workerPeakBytes: run.usage.peakBytes,
-    workerCpuMsPerCall: run.usage.cpuMs / ledger.length,
-    shares: { model: model / inAll, waiting: 1 - model / inAll },
-  };
-}
-
-function highestMinute(
-  ledger: readonly LedgerEntry[],
-  minuteMs: number,
-): { requests: number; tokens: number } {
-  let requests = 0;
-  let tokens = 0;
-  for (const first of ledger) {
-    const minute = ledger.filter((call) => call.at >= first.at && call.at < first.at + minuteMs);
-    requests = Math.max(requests, minute.length);
-    tokens = Math.max(
-      tokens,
-      minute.reduce((sum, call) => sum + call.admitted, 0),
-    );
+function makePictures(folder: string, count: number): string {
+  const pictures = join(folder, 'pictures');
+  mkdirSync(pictures);
+  for (let n = 0; n < count; n += 1) {
+    writeFileSync(join(pictures, `camera-${String(n).padStart(5, '0')}.jpg`), distinctPicture(n));
   }
-  return { requests, tokens };
+  return pictures;
 }
 
-/** Peak memory and processor time of a process, as Linux tells them. */
-function processUsage(child: ChildProcess): { peakBytes: number; cpuMs: number } {
-  const status = readFileSync(`/proc/${child.pid}/status`, 'utf8');
-  const stat = readFileSync(`/proc/${child.pid}/stat`, 'utf8');
-  const [, fields = ''] = stat.split(') ');
-  const values = fields.split(' ').map(Number);
-  // Fields 14 and 15 of proc(5) `stat`, in ticks of a hundredth of a second; the state is field 3.
-  const ticks = (values[11] ?? 0) + (values[12] ?? 0);
-  return { peakBytes: Number(/VmHWM:\s+(\d+)/.exec(status)?.[1] ?? 0) * 1024, cpuMs: ticks * 10 };
+/** Adds a worker when a third of the calls were made, and kills one when a half were. */
+function changeWorkers(
+  workers: Workers,
+  { ledger }: { ledger: readonly LedgerEntry[] },
+  { pictures }: Scenario,
+): { stop(): void } {
+  const calls = pictures * PROMPTS;
+  const changes = [
+    { at: calls / 3, change: workers.add },
+    { at: calls / 2, change: workers.kill },
+  ];
+  const timer = setInterval(() => {
+    const next = changes[0];
+    if (next === undefined || ledger.length < next.at) return;
+    changes.shift();
+    next.change();
+  }, 50);
+  return {
+    stop: () => {
+      clearInterval(timer);
+    },
+  };
 }
 
-async function polling(client: Client, taskQueue: string): Promise<void> {
-  for (let tries = 0; tries < 300; tries += 1) {
+/** Resolves once every worker polls every queue. */
+async function polling(client: Client, queues: string[], workers: Workers): Promise<void> {
+  const pollsAll = async (name: string): Promise<boolean> => {
     const { pollers } = await client.workflowService.describeTaskQueue({
       namespace: 'default',
-      taskQueue: { name: taskQueue },
-      taskQueueType: 1,
+      taskQueue: { name },
+      // Activities: both queues have them, and a worker polls for workflows first.
+      taskQueueType: 2,
     });
-    if (pollers && pollers.length > 0) return;
+    const seen = (pollers ?? []).map(({ identity }) => identity ?? '');
+    return workers.identities().every((own) => seen.some((identity) => identity.startsWith(own)));
+  };
+  for (let tries = 0; tries < 600; tries += 1) {
+    if ((await Promise.all(queues.map(pollsAll))).every(Boolean)) return;
     await new Promise((done) => setTimeout(done, 100));
   }
-  throw new Error('the worker does not poll');
+  throw new Error('a worker does not poll');
 }
