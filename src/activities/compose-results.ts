@@ -133,7 +133,7 @@ export function createPerformance(plan: Pick<Plan, 'limits'>): {
           times.model.push(timings.modelMs);
           times.waiting.push(timings.waitMs);
           if (route === 'url') times.signing.push(timings.signMs);
-          else times.download.push(timings.downloadMs);
+          else if (timings.downloadMs > 0) times.download.push(timings.downloadMs);
         }
       }
     },

@@ -1,6 +1,6 @@
 import { ApplicationFailure } from '@temporalio/common';
 import { redact } from '../shared/redact.ts';
-import type { AskFailure, FailureKind, Route, Try } from '../shared/types.ts';
+import type { AskFailure, FailureKind, Limits, Route, Try } from '../shared/types.ts';
 import type { ReplyProblem } from './answer.ts';
 import { statedWaitMs } from './durations.ts';
 import { decisionFor } from './failure-table.ts';
@@ -133,11 +133,29 @@ function act(decision: Decision, error: ModelError, context: AskContext): Verdic
   }
 }
 
+/** What a 429's text says of one of the account's limits a minute. */
+export interface SaidLimit {
+  name: keyof Limits;
+  perMinute: number;
+  used: number;
+}
+
+/** The limit in "Rate limit reached … on tokens per min (TPM): Limit 30000, Used 29500, Requested 1577."; else `null`. */
+export function saidLimit(message: string): SaidLimit | null {
+  const found = /\bon (tokens|requests) per min\b[^:]*: Limit:? ([\d,]+)\b[^]*?\bUsed:? ([\d,]+)/i.exec(
+    message,
+  );
+  if (found === null) return null;
+  const [, unit = '', perMinute, used] = found;
+  const name = unit.toLowerCase() === 'tokens' ? 'tokensPerMinute' : 'requestsPerMinute';
+  return { name, perMinute: numberIn(perMinute), used: numberIn(used) };
+}
+
+const numberIn = (digits = ''): number => Number(digits.replaceAll(',', ''));
+
 function rateLimited(about: Finding, error: ModelError, context: AskContext): Verdict {
   const tooLarge = /\bLimit:? ([\d,]+)\b[^]*?\bRequested:? ([\d,]+)/i.exec(error.message);
-  const [limit, requested] = [tooLarge?.[1], tooLarge?.[2]].map((digits) =>
-    Number((digits ?? '').replaceAll(',', '')),
-  );
+  const [limit, requested] = [tooLarge?.[1], tooLarge?.[2]].map(numberIn);
   const stated = statedWaitMs(error.headers, error.message, context.now);
   if (limit !== undefined && requested !== undefined && requested > limit) {
     const advice =

@@ -42,6 +42,10 @@ export function dataUrl(bytes: Uint8Array, mediaType: MediaType): string {
   return `data:${mediaType};base64,${view.toString('base64')}`;
 }
 
+/** What a picture's data URL weighs at most, in bytes of memory (one a character). */
+export const dataUrlBytes = (bytes: number): number =>
+  'data:image/jpeg;base64,'.length + 4 * Math.ceil(bytes / 3);
+
 function sizeOf(bytes: Uint8Array): { width: number; height: number } | null {
   try {
     const { width, height } = imageSize(bytes);

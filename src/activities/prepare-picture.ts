@@ -1,6 +1,7 @@
 import { imageTokens } from '../shared/image-tokens.ts';
 import type { ImageRef, Plan, Route } from '../shared/types.ts';
-import { dataUrl, inspectPicture, MAX_PICTURE_BYTES } from './picture.ts';
+import { dataUrl, dataUrlBytes, inspectPicture, MAX_PICTURE_BYTES } from './picture.ts';
+import type { PictureMemory } from './picture-memory.ts';
 import type { ImageSource } from './ports.ts';
 
 /** A picture made ready for one call. */
@@ -13,8 +14,19 @@ export interface PreparedPicture {
   signMs: number;
   downloadMs: number;
   encodeMs: number;
-  /** Bytes that were read; 0 by URL. */
+  /** Waiting for room in memory, or for another question's reading of the same picture. */
+  waitMs: number;
+  /** Bytes that were read; 0 by URL, and when the picture was still in memory. */
   bytes: number;
+  /** To be called when the call is over: the picture's room in memory is then another's. */
+  release(): void;
+}
+
+/** What is kept in memory of a picture for its next question. Nothing in it depends on what is asked. */
+export interface EncodedPicture {
+  url: string;
+  width: number;
+  height: number;
 }
 
 /** A picture that is none, or too large: no call is spent on it. */
@@ -38,7 +50,9 @@ export async function prepareUrl(
     signMs: Math.round(performance.now() - started),
     downloadMs: 0,
     encodeMs: 0,
+    waitMs: 0,
     bytes: 0,
+    release: () => {},
   };
 }
 
@@ -49,27 +63,47 @@ function checkSize(image: ImageRef): void {
   throw new UnusablePicture(`it has ${image.bytes} bytes; the provider takes ${MAX_PICTURE_BYTES} at most`);
 }
 
-/** By its bytes, which are looked at first. Throws a `SourceError` or an {@link UnusablePicture}. */
+/**
+ * By its bytes, which are looked at first. A picture is read for its first question and lent by `pictures` to those
+ * that follow while it is there: that its source no longer holds it shows at a reading only.
+ * Throws a `SourceError` or an {@link UnusablePicture}.
+ */
 export async function prepareBytes(
   plan: Plan,
   image: ImageRef,
-  source: ImageSource,
+  from: { source: ImageSource; pictures: PictureMemory<EncodedPicture> },
   signal: AbortSignal,
 ): Promise<PreparedPicture> {
   checkSize(image);
+  const reading = { downloadMs: 0, encodeMs: 0, bytes: 0 };
+  const load = async (unwanted: AbortSignal): Promise<{ value: EncodedPicture; bytes: number }> => {
+    const started = performance.now();
+    const bytes = await from.source.read(image, unwanted);
+    const read = performance.now();
+    const picture = inspectPicture(bytes);
+    if (!picture.ok) throw new UnusablePicture(picture.problem);
+    const { width, height, mediaType } = picture;
+    const url = dataUrl(bytes, mediaType);
+    reading.downloadMs = Math.round(read - started);
+    reading.encodeMs = Math.round(performance.now() - read);
+    reading.bytes = bytes.length;
+    return { value: { url, width, height }, bytes: url.length };
+  };
   const started = performance.now();
-  const bytes = await source.read(image, signal);
-  const read = performance.now();
-  const picture = inspectPicture(bytes);
-  if (!picture.ok) throw new UnusablePicture(picture.problem);
-  const url = dataUrl(bytes, picture.mediaType);
+  const { value, release } = await from.pictures.lend(
+    image.identity,
+    dataUrlBytes(image.bytes),
+    load,
+    signal,
+  );
+  const tookMs = Math.round(performance.now() - started);
   return {
-    url,
+    url: value.url,
     route: 'base64',
-    imageTokens: imageTokens(plan.model, plan.detail, picture.width, picture.height),
+    imageTokens: imageTokens(plan.model, plan.detail, value.width, value.height),
     signMs: 0,
-    downloadMs: Math.round(read - started),
-    encodeMs: Math.round(performance.now() - read),
-    bytes: bytes.length,
+    ...reading,
+    waitMs: Math.max(0, tookMs - reading.downloadMs - reading.encodeMs),
+    release,
   };
 }

@@ -1,17 +1,47 @@
 import { ApplicationFailure, CancelledFailure, type Context } from '@temporalio/activity';
-import { admissionTokens, knowsImageTokens } from '../shared/image-tokens.ts';
+import { admissionTokens, knowsImageTokens, textTokens } from '../shared/image-tokens.ts';
 import { redact } from '../shared/redact.ts';
 import type { AskResult, FailureKind, ImageRef, Plan, Prompt, Route, Timings, Try } from '../shared/types.ts';
 import { ANSWER_SCHEMA, type ExpectedCharge, judgeReply, SCHEMA_CHARS } from './answer.ts';
-import { type AskContext, classify, MAX_TRIES, toFailure, type Verdict } from './failure.ts';
-import { type Model, ModelError, type ModelReply, type OpenSource, SourceError } from './ports.ts';
-import { type PreparedPicture, prepareBytes, prepareUrl, UnusablePicture } from './prepare-picture.ts';
+import {
+  type AskContext,
+  classify,
+  MAX_TRIES,
+  type SaidLimit,
+  saidLimit,
+  toFailure,
+  type Verdict,
+} from './failure.ts';
+import {
+  type Model,
+  ModelError,
+  type ModelReply,
+  type OpenSource,
+  type RateHeaders,
+  SourceError,
+} from './ports.ts';
+import type { PictureMemory } from './picture-memory.ts';
+import {
+  type EncodedPicture,
+  type PreparedPicture,
+  prepareBytes,
+  prepareUrl,
+  UnusablePicture,
+} from './prepare-picture.ts';
 import type { TextTokens } from './text-tokens.ts';
 import type { UrlHealth } from './url-health.ts';
 
 /** A call's share of the limits, as the worker's limiter gives it. */
 export interface Share {
-  settle(tokens: number): void;
+  /**
+   * What the call is: its kind, and its tokens by the formula. Counts what such calls were seen to be charged, and
+   * returns that.
+   */
+  weigh(kind: string, formula: number): number;
+  /** The provider let the call in. `billed`: tokens of its bill. Returns the tokens counted. */
+  admitted(rate: RateHeaders, billed?: number): number;
+  /** The provider refused the call for its limits; `said`: what the refusal's text says of one of them. */
+  refused(rate: RateHeaders, said?: SaidLimit): void;
   /** The call never went: what was taken comes back. */
   cancel(): void;
 }
@@ -22,22 +52,25 @@ export interface Allowance {
   claim(): Share | null;
   /** Waits until a further call may go, and takes its share. */
   acquire(tokens: number, signal: AbortSignal): Promise<Share>;
+  /** A call is sent; what is returned is told how long it took, or `null` where that says nothing of the provider. */
+  called(): (ms: number | null) => void;
   /** Nobody may call now, whatever share he has. */
   closed(): boolean;
   closeFor(ms: number): void;
   slowDown(): void;
-  /** What the server says is left. */
-  observe(reply: { rate: ModelReply['rate'] }): void;
   /** For the log. */
   left(): { requestsLeft: number; tokensLeft: number; waiting: number };
 }
 
 export interface QuestionDeps {
   openSource: OpenSource;
+  pictures: PictureMemory<EncodedPicture>;
   model: Model;
   allowance: Allowance;
   urlHealth: UrlHealth;
+  /** What questions cost without their picture, and what pictures cost whose size is not known. */
   textTokens: TextTokens;
+  pictureTokens: TextTokens;
   /** Milliseconds since the epoch. */
   now: () => number;
   random: () => number;
@@ -74,6 +107,9 @@ const CAP_RAISED_BY = 4;
 /** An attempt may take twelve minutes; the calls that follow a send need four of them. */
 const LATEST_SEND_MS = 8 * 60_000;
 
+/** A share that came with the task is given back when the picture had to wait longer: it was counted for a call then. */
+const SHARE_HOLDS_MS = 1_000;
+
 /** One attempt at one question about one picture: as many calls as it takes without a wait between them. */
 export function createQuestion(deps: QuestionDeps, parts: QuestionParts): { ask(): Promise<AskResult> } {
   const { plan, image, prompt, memory, ctx } = parts;
@@ -83,6 +119,7 @@ export function createQuestion(deps: QuestionDeps, parts: QuestionParts): { ask(
   const timings: Timings = { signMs: 0, downloadMs: 0, encodeMs: 0, waitMs: 0, modelMs: 0 };
   const about = { run: plan.run, image: image.name.slice(-200), prompt: prompt.name };
   const late = AbortSignal.timeout(LATEST_SEND_MS);
+  const patience = AbortSignal.any([ctx.cancellationSignal, late]);
   let share = parts.share;
 
   const context = (route: Route, tries = memory.tries.length): AskContext => ({
@@ -143,18 +180,25 @@ export function createQuestion(deps: QuestionDeps, parts: QuestionParts): { ask(
       const byUrl = sign !== null && memory.fallback === null;
       const picture = byUrl
         ? await prepareUrl(plan, image, sign)
-        : await prepareBytes(plan, image, source, ctx.cancellationSignal);
-      const { signMs, downloadMs, encodeMs } = picture;
+        : await prepareBytes(plan, image, { source, pictures: deps.pictures }, patience);
+      const { signMs, downloadMs, encodeMs, waitMs } = picture;
       Object.assign(timings, { signMs, downloadMs, encodeMs });
+      timings.waitMs += waitMs;
+      if (waitMs > SHARE_HOLDS_MS) {
+        share?.cancel();
+        share = null;
+      }
       const size = (picture.bytes / 1024).toFixed(2);
       if (byUrl)
         ctx.log.info(
           `signed URL generated in ${signMs} ms (zero memory: the picture stays where it is)`,
           about,
         );
+      else if (picture.bytes === 0) ctx.log.info('the picture is still in memory', about);
       else ctx.log.info(`downloaded ${size} KB in ${downloadMs} ms, encoded in ${encodeMs} ms`, about);
       return picture;
     } catch (err) {
+      if (isLate()) throw tooLate('The pictures of other calls left no room in memory for this one');
       if (err instanceof UnusablePicture) act(unusable(err));
       if (!(err instanceof SourceError)) throw err;
       memory.reads += 1;
@@ -164,7 +208,7 @@ export function createQuestion(deps: QuestionDeps, parts: QuestionParts): { ask(
   }
 
   /** Takes the next call's share of the limits; the first call's came with the task. */
-  async function admit(tokens: number): Promise<Share> {
+  async function admit(kind: string, formula: number): Promise<{ share: Share; reserved: number }> {
     if (share !== null && allowance.closed()) {
       share.cancel();
       share = null;
@@ -172,34 +216,39 @@ export function createQuestion(deps: QuestionDeps, parts: QuestionParts): { ask(
     const started = performance.now();
     if (share === null) {
       ctx.log.info('waiting for the limiter', { ...about, ...allowance.left() });
-      share = await acquire(tokens);
+      share = await acquire(formula);
       timings.waitMs += Math.round(performance.now() - started);
     }
     const mine = share;
     share = null;
-    mine.settle(tokens);
-    if (!ctx.cancellationSignal.aborted) return mine;
+    const reserved = mine.weigh(kind, formula);
+    if (!ctx.cancellationSignal.aborted) return { share: mine, reserved };
     mine.cancel();
     throw new CancelledFailure('the question was withdrawn before it was sent');
   }
 
-  /** A turn that does not come in time goes back to the queue: a call that is sent late would be cut off and paid twice. */
   async function acquire(tokens: number): Promise<Share> {
     try {
-      return await allowance.acquire(tokens, AbortSignal.any([ctx.cancellationSignal, late]));
+      return await allowance.acquire(tokens, patience);
     } catch (err) {
-      if (!late.aborted || ctx.cancellationSignal.aborted) throw err;
-      const message = 'The limiter had no room for this call; it waits in the queue again.';
-      throw toFailure({ ...NOTHING_CAME, action: 'retry', kind: 'Lost', waitMs: 0, message }, memory.tries);
+      if (isLate()) throw tooLate('The limiter had no room for this call');
+      throw err;
     }
+  }
+
+  /** A turn that does not come in time goes back to the queue: a call that is sent late would be cut off and paid twice. */
+  const isLate = (): boolean => late.aborted && !ctx.cancellationSignal.aborted;
+
+  function tooLate(why: string): ApplicationFailure {
+    const message = `${why}; it waits in the queue again.`;
+    return toFailure({ ...NOTHING_CAME, action: 'retry', kind: 'Lost', waitMs: 0, message }, memory.tries);
   }
 
   /** One call: the answer, or what to do about there being none. */
   async function call(picture: PreparedPicture): Promise<AskResult | Verdict> {
     const { route } = picture;
-    const imageTokens = picture.imageTokens ?? plan.imageTokens;
-    const reserved = admissionTokens({ textChars, imageTokens, maxOutputTokens: memory.cap });
-    const mine = await admit(reserved);
+    const kind = kindOf(picture);
+    const { share: mine, reserved } = await admit(kind, formulaOf(picture));
     const at = new Date(deps.now()).toISOString();
     const started = performance.now();
     /** Writes the try down, whatever came of it. */
@@ -210,10 +259,12 @@ export function createQuestion(deps: QuestionDeps, parts: QuestionParts): { ask(
       return entry;
     };
     let reply: ModelReply;
+    const ended = allowance.called();
     try {
       ctx.log.info(route === 'url' ? 'trying signed URL' : 'asking by base64', about);
       reply = await ask(picture);
     } catch (err) {
+      ended(null);
       if (!(err instanceof ModelError)) {
         mine.cancel();
         throw err;
@@ -221,12 +272,15 @@ export function createQuestion(deps: QuestionDeps, parts: QuestionParts): { ask(
       // A call that we ended ourselves got no answer and is no try. Its share stays counted: it went.
       if (err.origin === 'aborted') return classify(err, context(route));
       const verdict = classify(err, context(route, memory.tries.length + 1));
+      if (err.status === 429) mine.refused(err.rate, saidLimit(err.message) ?? undefined);
+      else if (err.origin === 'api') mine.admitted(err.rate);
       tried(verdict.kind, { status: err.status, ...requestIdOf(err) });
       return verdict;
     }
-    allowance.observe(reply);
-    const charged = Math.max(reserved, reply.usage?.totalTokens ?? 0);
-    mine.settle(charged);
+    ended(performance.now() - started);
+    learnSize(picture, reply);
+    mine.weigh(kind, formulaOf(picture));
+    const charged = mine.admitted(reply.rate, reply.usage?.totalTokens);
     const judged = judgeReply(reply, expectedCharge(picture));
     if (!judged.ok) {
       const verdict = classify(judged.problem, context(route, memory.tries.length + 1));
@@ -253,6 +307,14 @@ export function createQuestion(deps: QuestionDeps, parts: QuestionParts): { ask(
     };
   }
 
+  async function callWith(picture: PreparedPicture): Promise<AskResult | Verdict> {
+    try {
+      return await call(picture);
+    } finally {
+      picture.release();
+    }
+  }
+
   async function ask(picture: PreparedPicture): Promise<ModelReply> {
     const aborter = new AbortController();
     const stop = (): void => {
@@ -273,6 +335,24 @@ export function createQuestion(deps: QuestionDeps, parts: QuestionParts): { ask(
     }
   }
 
+  /** The picture's tokens: by its size, by what an earlier call was billed for it, or as the first picture's. */
+  const sizeOf = (picture: PreparedPicture): number =>
+    picture.imageTokens ?? deps.pictureTokens.known(sizeKey) ?? plan.imageTokens;
+
+  /** What the provider charges the call when it lets it in, as far as that is documented. */
+  const formulaOf = (picture: PreparedPicture): number =>
+    admissionTokens({ textChars, imageTokens: sizeOf(picture), maxOutputTokens: memory.cap });
+
+  /** Calls that the provider should charge alike. */
+  const kindOf = (picture: PreparedPicture): string =>
+    [plan.model, plan.detail, picture.imageTokens ?? 'url', textChars].join(' ');
+
+  /** Of a picture that went by URL the bill tells the size: what is not its text. */
+  function learnSize(picture: PreparedPicture, { usage }: ModelReply): void {
+    if (picture.imageTokens !== null || usage === null) return;
+    deps.pictureTokens.learn(sizeKey, Math.max(0, usage.inputTokens - textTokens(textChars)));
+  }
+
   /** What `usage` should show when the model saw the picture. */
   function expectedCharge(picture: PreparedPicture): ExpectedCharge {
     if (!knowsImageTokens(plan.model)) return { textChars, imageTokens: null, learnedTextTokens: null };
@@ -290,13 +370,14 @@ export function createQuestion(deps: QuestionDeps, parts: QuestionParts): { ask(
     deps.textTokens.learn(textKey(picture.imageTokens), usage.inputTokens - picture.imageTokens);
   }
 
+  const sizeKey = `${plan.model} ${plan.detail} ${image.identity}`;
   const textKey = (tokens: number): string => `${plan.run} ${prompt.id} ${tokens}`;
 
   return {
     async ask() {
       try {
         for (;;) {
-          const outcome = await call(await prepare());
+          const outcome = await callWith(await prepare());
           if (!('action' in outcome)) return outcome;
           act(outcome);
         }

@@ -106,6 +106,7 @@ export async function startWorkers(config: Config, { logger }: { logger: Logger 
       allowance: allowanceOf(limiter, slots),
       urlHealth: createUrlHealth(() => performance.now()),
       textTokens: createTextTokens(),
+      pictureTokens: createTextTokens(),
       now: Date.now,
       random: Math.random,
     }),
@@ -168,12 +169,7 @@ function allowanceOf(limiter: RateLimiter, slots: LimitedSlots): Allowance {
     closed: limiter.closed,
     closeFor: limiter.closeFor,
     slowDown: limiter.slowDown,
-    observe: ({ rate }) => {
-      limiter.observe({
-        ...(rate.remainingRequests === undefined ? {} : { remainingRequests: rate.remainingRequests }),
-        ...(rate.remainingTokens === undefined ? {} : { remainingTokens: rate.remainingTokens }),
-      });
-    },
+    called: () => () => {},
     left() {
       const { lastMinute, waiting, limits } = limiter.snapshot();
       return {

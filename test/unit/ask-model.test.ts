@@ -27,7 +27,15 @@ describe('askModel', () => {
   let ask: ReturnType<typeof createAskModel>;
 
   const share = (name: string): Share => ({
-    settle: (tokens) => told.push(`${name} settles ${tokens > 0 ? 'tokens' : tokens}`),
+    weigh(_kind, formula) {
+      told.push(`${name} weighs ${formula > 1_000 ? 'a call' : formula}`);
+      return formula;
+    },
+    admitted(_rate, billed = 0) {
+      told.push(`${name} is admitted`);
+      return billed;
+    },
+    refused: (_rate, said) => told.push(`${name} is refused by ${said?.name ?? 'no word'}`),
     cancel: () => told.push(`${name} is cancelled`),
   });
 
@@ -74,11 +82,12 @@ describe('askModel', () => {
         closed: () => false,
         closeFor: (ms) => told.push(`closed for ${ms > 0 ? 'a while' : ms}`),
         slowDown: () => told.push('slows down'),
-        observe: () => {},
+        called: () => () => {},
         left: () => ({ requestsLeft: 1, tokensLeft: 1, waiting: 0 }),
       },
       urlHealth: createUrlHealth(() => 0),
       textTokens: createTextTokens(),
+      pictureTokens: createTextTokens(),
       now: Date.now,
       random: () => 0.5,
     });
@@ -109,7 +118,7 @@ describe('askModel', () => {
   test('answers with the share that came with its task', async () => {
     const { outcome } = await attempt();
     expect(outcome).toMatchObject({ route: 'base64', tries: [{ outcome: 'ok', status: 200 }] });
-    expect(told).toEqual(['claimed settles tokens', 'claimed settles tokens']);
+    expect(told).toEqual(['claimed weighs a call', 'claimed weighs a call', 'claimed is admitted']);
   });
 
   test('leaves its tries to the next attempt, which counts on', async () => {
@@ -150,10 +159,12 @@ describe('askModel', () => {
     const { outcome } = await attempt();
     expect(outcome).toMatchObject({ tries: [{ outcome: 'OutputTruncated' }, { outcome: 'ok' }] });
     expect(told).toEqual([
-      'claimed settles tokens',
-      'claimed settles tokens',
-      'acquired settles tokens',
-      'acquired settles tokens',
+      'claimed weighs a call',
+      'claimed weighs a call',
+      'claimed is admitted',
+      'acquired weighs a call',
+      'acquired weighs a call',
+      'acquired is admitted',
     ]);
   });
 

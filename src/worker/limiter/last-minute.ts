@@ -1,14 +1,13 @@
-import type { Limits } from '../../shared/types.ts';
-
 const MINUTE_MS = 60_000;
 
 /** One and the rounding of a sum of shares. */
 const WHOLE = 1 + 1e-9;
 
-/** A call that went. Its tokens may be corrected later; it weighs by the limits that held when it went. */
+/** A call that went. Its tokens may be corrected later; it weighs by the ceilings that held when it went. */
 export interface SentCall {
   readonly at: number;
-  readonly limits: Limits;
+  /** Highest sums of a minute. `Infinity`: none. */
+  readonly ceilings: { readonly requests: number; readonly tokens: number };
   tokens: number;
 }
 
@@ -21,7 +20,7 @@ export interface SentCall {
 export interface LastMinute {
   add(call: SentCall): void;
   remove(call: SentCall): void;
-  /** When so many calls have left that one more keeps to the limit plus one call; not after `now` when it does now. */
+  /** When so many calls have left that one more keeps to the ceilings plus one call; not after `now` when it does now. */
   freeAt(now: number): number;
   totals(now: number): { requests: number; tokens: number };
 }
@@ -45,8 +44,8 @@ export function createLastMinute(): LastMinute {
       let requests = 0;
       let tokens = 0;
       for (const call of calls.toReversed()) {
-        requests += 1 / call.limits.requestsPerMinute;
-        tokens += call.tokens / call.limits.tokensPerMinute;
+        requests += 1 / call.ceilings.requests;
+        tokens += call.tokens / call.ceilings.tokens;
         if (requests > WHOLE || tokens > WHOLE) return call.at + MINUTE_MS;
       }
       return -Infinity;

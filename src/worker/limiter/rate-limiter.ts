@@ -1,8 +1,11 @@
-import { startLimits } from '../../shared/limits.ts';
+import { START_LIMITS } from '../../shared/limits.ts';
 import type { AccountLimits, LimitSettings } from '../../shared/types.ts';
+import type { ViewedCall } from './account-view.ts';
 import type { Clock } from './clock.ts';
+import { createGauge, type LimitKind, type SaidLimit, type ServerAccount } from './gauge.ts';
 import { createLastMinute, type SentCall } from './last-minute.ts';
-import { changeLimit, correct, createBucket, take } from './token-bucket.ts';
+import { createLearnedCharges } from './learned-charges.ts';
+import { createSlowDown } from './slow-down.ts';
 
 /** A call's share of the limits, taken when it goes. */
 export interface Spend {
@@ -10,9 +13,19 @@ export interface Spend {
   readonly tokens: number;
   /** It was taken before the limits had room: another call was acquired while the turn was out. Cancel it. */
   readonly early: boolean;
-  /** Sets the tokens counted for the call; the difference is owed or comes back. */
-  settle(tokens: number): void;
-  /** The call never went: request and tokens come back. Later calls of `settle` and `cancel` do nothing. */
+  /**
+   * What the call is: its kind, and its tokens as the formula says. Counts what such calls were seen to be charged;
+   * the difference is owed or comes back. Returns the tokens counted.
+   */
+  weigh(kind: string, formula: number): number;
+  /**
+   * The provider let the call in, and says what is left. `billed`: the tokens that it charges money for, which count
+   * where it does not say what is left. Returns the tokens counted.
+   */
+  admitted(server: ServerAccount, billed?: number): number;
+  /** The provider did not let the call in; `said`: what the refusal's text says of one of the limits. */
+  refused(server: ServerAccount, said?: SaidLimit): void;
+  /** The call never went: request and tokens come back. Later calls of the others do nothing. */
   cancel(): void;
 }
 
@@ -32,6 +45,8 @@ export interface LimiterSnapshot {
   readyInMs: number;
   /** Requests and tokens counted in the last 60 seconds. */
   lastMinute: { requests: number; tokens: number };
+  /** The mean call's tokens, as counted. */
+  tokensPerCall: number;
 }
 
 export interface RateLimiter {
@@ -48,15 +63,30 @@ export interface RateLimiter {
   closed(): boolean;
   /** The server asked for less: half the rate for 15 minutes, then back to the whole within another 15. */
   slowDown(): void;
-  /** What the server says is left of its own allowance; where the next call would not fit, it waits until it does. */
-  observe(server: { remainingRequests?: number; remainingTokens?: number }): void;
   setLimits(limits: LimitSettings): void;
+  /** Takes an equal part of the limits only: so many workers share them, and nothing else paces them together. */
+  shareWith(workers: number): void;
   snapshot(): LimiterSnapshot;
+  /** Is told when other limits hold. Returns a function that ends it. */
+  onLimits(listener: (limits: AccountLimits) => void): () => void;
 }
 
-/** OpenAI's guidance for 503 "Slow Down": back to the earlier rate, hold for 15 minutes, then ramp up. */
-const SLOW_DOWN_HOLD_MS = 15 * 60_000;
-const SLOW_DOWN_FACTOR = 0.5;
+/**
+ * The limits of an account; a further one (uncached tokens, say) is one more of these. The margins are those that the
+ * limits to begin with leave of the mission's account: 480 of 500 requests, 28,000 of 30,000 tokens.
+ */
+const REQUESTS: LimitKind = {
+  name: 'requestsPerMinute',
+  left: 'remainingRequests',
+  weigh: () => 1,
+  margin: 1 / 25,
+};
+const TOKENS: LimitKind = {
+  name: 'tokensPerMinute',
+  left: 'remainingTokens',
+  weigh: (tokens) => tokens,
+  margin: 1 / 15,
+};
 
 /** Weight of the newest call in the mean of tokens a call. */
 const MEAN_WEIGHT = 0.1;
@@ -71,8 +101,11 @@ const ON_TIME_MS = 100;
 const LONGEST_TIMER_MS = 2 ** 31 - 1;
 
 /**
- * Holds requests and tokens a minute. It says when a call may go and counts what went; it neither makes the call nor
- * knows whose limits these are, and it saves nothing up while idle: the burst after a pause is one call.
+ * Holds an account's limits. It says when a call may go and counts what went; it neither makes the call nor knows
+ * whose limits these are.
+ *
+ * A limit that was told is a ceiling, spent evenly: it saves nothing up while idle, and the burst after a pause is one
+ * call. Under `auto` the provider's own allowance is followed, once it says what is left of it.
  */
 export function createRateLimiter(options: {
   limits: LimitSettings;
@@ -80,31 +113,62 @@ export function createRateLimiter(options: {
   clock: Clock;
 }): RateLimiter {
   const { clock } = options;
-  let limits = startLimits(options.limits);
-  let requests = createBucket(limits.requestsPerMinute);
-  let tokens = createBucket(limits.tokensPerMinute);
+  let settings = options.limits;
+  let workers = 1;
   let mean = options.tokensPerCall;
   let closedUntil = -Infinity;
-  let slowedAt: number | null = null;
   let turnIsOut = false;
   let cancelTimer: (() => void) | null = null;
   const waiters: { grant: (dueAt: number) => void; ahead: boolean; since: number }[] = [];
+  const listeners = new Set<(limits: AccountLimits) => void>();
   const lastMinute = createLastMinute();
+  const charges = createLearnedCharges();
+  const slow = createSlowDown();
+  const requests = createGauge(REQUESTS, START_LIMITS.requestsPerMinute, () => true);
+  const tokens = createGauge(TOKENS, START_LIMITS.tokensPerMinute, () => charges.known);
+  const gauges = [requests, tokens];
 
-  const readyAt = (): number =>
-    Math.max(requests.freeAt, tokens.freeAt, closedUntil, lastMinute.freeAt(clock.now()));
-
-  const share = (now: number): number => {
-    if (slowedAt === null) return 1;
-    const ramp = (now - slowedAt - SLOW_DOWN_HOLD_MS) / SLOW_DOWN_HOLD_MS;
-    return SLOW_DOWN_FACTOR + (1 - SLOW_DOWN_FACTOR) * Math.min(1, Math.max(0, ramp));
+  const configure = (): void => {
+    const now = clock.now();
+    const part = slow.part(now) / workers;
+    for (const gauge of gauges) {
+      gauge.configure({ told: settings[gauge.name], start: START_LIMITS[gauge.name], part }, now);
+    }
   };
 
-  const applyRate = (now: number): void => {
-    const factor = share(now);
-    if (factor === 1) slowedAt = null;
-    requests = changeLimit(requests, limits.requestsPerMinute * factor, now);
-    tokens = changeLimit(tokens, limits.tokensPerMinute * factor, now);
+  const limitsNow = (): AccountLimits => ({
+    requestsPerMinute: requests.limit,
+    tokensPerMinute: tokens.limit,
+    from: gauges.some((gauge) => gauge.said)
+      ? 'headers'
+      : gauges.some((gauge) => settings[gauge.name] === 'auto')
+        ? 'start'
+        : 'told',
+    spareTokens: Math.floor(tokens.spare),
+  });
+
+  configure();
+  let told = limitsNow();
+
+  /** Looks again at what holds, and tells those who want to know. */
+  const reconsider = (): void => {
+    configure();
+    const held = limitsNow();
+    if (JSON.stringify(held) !== JSON.stringify(told)) {
+      told = held;
+      for (const listener of listeners) listener(held);
+    }
+    pump();
+  };
+
+  const readyAt = (cost: number): number => {
+    const now = clock.now();
+    return Math.max(
+      closedUntil,
+      lastMinute.freeAt(now),
+      requests.freeAt(cost, now),
+      tokens.freeAt(cost, now),
+    );
   };
 
   const pump = (): void => {
@@ -112,7 +176,7 @@ export function createRateLimiter(options: {
     cancelTimer = null;
     const next = waiters[0];
     if (next === undefined || (turnIsOut && !next.ahead)) return;
-    const ready = readyAt();
+    const ready = readyAt(mean);
     const wait = ready - clock.now();
     if (wait > 0) {
       cancelTimer = clock.after(Math.min(Math.ceil(wait), LONGEST_TIMER_MS), pump);
@@ -124,32 +188,62 @@ export function createRateLimiter(options: {
 
   const spend = (cost: number, dueAt: number): Spend => {
     const now = clock.now();
-    applyRate(now);
-    const early = readyAt() > now;
+    configure();
+    const early = readyAt(cost) > now;
     const paidFrom = Math.max(dueAt, now - ON_TIME_MS);
-    requests = take(requests, 1, paidFrom);
-    tokens = take(tokens, cost, paidFrom);
-    const call: SentCall = { at: now, limits, tokens: cost };
+    const call: SentCall & ViewedCall = {
+      at: now,
+      ceilings: { requests: requests.ceiling, tokens: tokens.ceiling },
+      kind: '',
+      tokens: cost,
+      formula: cost,
+    };
+    for (const gauge of gauges) gauge.take(call, paidFrom, now);
     lastMinute.add(call);
     let open = true;
+
+    const count = (amount: number): void => {
+      for (const gauge of gauges) gauge.correct(call.tokens, amount, clock.now());
+      call.tokens = amount;
+      mean += (amount - mean) * MEAN_WEIGHT;
+      pump();
+    };
+
     return {
       early,
       get tokens() {
         return call.tokens;
       },
-      settle(actual) {
+      weigh(kind, formula) {
+        if (!open) return call.tokens;
+        Object.assign(call, { kind, formula });
+        count(charges.estimate(kind, formula));
+        return call.tokens;
+      },
+      admitted(server, billed = 0) {
+        if (!open) return call.tokens;
+        requests.read(call, clock.now(), server);
+        const interval = tokens.read(call, clock.now(), server);
+        if (interval !== null) charges.learn(interval.kinds, interval.ratio);
+        const followed = server.remainingTokens !== undefined;
+        // Who does not say what is left is taken to charge what he bills.
+        if (!followed && billed > call.formula) charges.learn([call.kind], billed / call.formula);
+        const expected = charges.estimate(call.kind, call.formula);
+        count(followed ? expected : Math.max(expected, billed));
+        reconsider();
+        return call.tokens;
+      },
+      refused(server, said) {
         if (!open) return;
-        tokens = correct(tokens, actual - call.tokens, clock.now());
-        call.tokens = actual;
-        mean += (actual - mean) * MEAN_WEIGHT;
-        pump();
+        open = false;
+        for (const gauge of gauges) gauge.refused(call, clock.now(), server, said);
+        reconsider();
       },
       cancel() {
         if (!open) return;
         open = false;
         lastMinute.remove(call);
-        tokens = correct(tokens, -call.tokens, clock.now());
-        requests = correct(requests, -1, clock.now());
+        for (const gauge of gauges) gauge.giveBack(call, clock.now());
         call.tokens = 0;
         pump();
       },
@@ -216,33 +310,30 @@ export function createRateLimiter(options: {
     },
     closed: () => closedUntil > clock.now(),
     slowDown() {
-      const now = clock.now();
-      slowedAt = now;
-      applyRate(now);
-      pump();
-    },
-    observe({ remainingRequests = Infinity, remainingTokens = Infinity }) {
-      const now = clock.now();
-      const missing = Math.max(
-        (1 - remainingRequests) / limits.requestsPerMinute,
-        (mean - remainingTokens) / limits.tokensPerMinute,
-      );
-      if (missing > 0) closedUntil = Math.max(closedUntil, now + missing * 60_000);
-      pump();
+      slow.begin(clock.now());
+      reconsider();
     },
     setLimits(next) {
-      limits = startLimits(next);
-      applyRate(clock.now());
-      pump();
+      settings = next;
+      reconsider();
+    },
+    shareWith(number) {
+      workers = number;
+      reconsider();
     },
     snapshot() {
       const now = clock.now();
       return {
-        limits,
+        limits: limitsNow(),
         waiting: waiters.length,
-        readyInMs: Math.max(0, readyAt() - now),
+        readyInMs: Math.max(0, readyAt(mean) - now),
         lastMinute: lastMinute.totals(now),
+        tokensPerCall: mean,
       };
+    },
+    onLimits(listener) {
+      listeners.add(listener);
+      return () => listeners.delete(listener);
     },
   };
 }
