@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { Connection } from '@temporalio/client';
+import { DYNAMIC_CONFIG } from '../../src/client/engine/server.ts';
 import { findTemporal } from '../../src/client/temporal-binary.ts';
 import { readConfig } from '../../src/config.ts';
 import { SEARCH_ATTRIBUTES } from '../../src/shared/names.ts';
@@ -28,8 +29,9 @@ export interface TemporalServer {
 const START_MS = 30_000;
 
 /**
- * A real Temporal server of its own on free ports, set up as the embedded engine sets its own up: one partition a
- * queue, fairness, our search attributes. `dbFile` continues a database, which `close` then leaves alone.
+ * A real Temporal server of its own on free ports, set up as the embedded engine sets its own up: its dynamic
+ * configuration (what `dynamicConfig` says comes after it and wins), our search attributes. `dbFile` continues a
+ * database, which `close` then leaves alone.
  */
 export async function startTemporal(
   options: { dbFile?: string; dynamicConfig?: string[] } = {},
@@ -45,12 +47,10 @@ export async function startTemporal(
     [
       ...['server', 'start-dev', '--ip', '127.0.0.1', '--port', String(port), '--ui-port', String(uiPort)],
       ...['--db-filename', dbFile, '--log-level', 'error', '--ui-disable-news-fetch'],
-      ...[
-        'matching.numTaskqueueReadPartitions=1',
-        'matching.numTaskqueueWritePartitions=1',
-        'matching.enableFairness=true',
-        ...(options.dynamicConfig ?? []),
-      ].flatMap((value) => ['--dynamic-config-value', value]),
+      ...[...DYNAMIC_CONFIG, ...(options.dynamicConfig ?? [])].flatMap((value) => [
+        '--dynamic-config-value',
+        value,
+      ]),
       ...attributes.flatMap((attribute) => ['--search-attribute', attribute]),
     ],
     { stdio: ['ignore', 'ignore', 'pipe'] },

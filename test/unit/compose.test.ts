@@ -5,6 +5,7 @@ import { DCLinter } from 'dclint';
 import { describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
 import { z } from 'zod';
+import { DYNAMIC_CONFIG } from '../../src/client/engine/server.ts';
 import { SETTINGS } from '../../src/config.ts';
 import { SEARCH_ATTRIBUTES } from '../../src/shared/names.ts';
 
@@ -96,6 +97,13 @@ describe('docker-compose.yml', () => {
       expect(command).toContain(`--name ${name} --type ${type}`);
     }
   });
+});
+
+test('its server is configured as the embedded one is', () => {
+  const file = readFileSync('deploy/temporal-dynamicconfig.yaml', 'utf8');
+  const entries = z.record(z.string(), z.tuple([z.object({ value: z.unknown() })])).parse(parse(file));
+  const values = Object.entries(entries).map(([name, [{ value }]]) => `${name}=${String(value)}`);
+  expect(values).toEqual(DYNAMIC_CONFIG);
 });
 
 test('every variable that docker-compose.yml demands stands in .env.example', () => {

@@ -10,19 +10,23 @@ const RETENTION = msToTs('30 days');
 const RUNNING = 1;
 
 /**
- * Arguments of `temporal` for the embedded server. One partition a task queue makes the server's rate limit exact and
- * evenly spaced; fairness lets two runs alternate (measured, docs/architecture.md).
+ * Dynamic configuration of a server of ours; `deploy/temporal-dynamicconfig.yaml` has the same. One partition a task
+ * queue makes the server's rate limit exact and evenly spaced, fairness lets two runs alternate (measured,
+ * docs/architecture.md), and a worker that shuts down leaves the list of those that poll at once.
  */
+export const DYNAMIC_CONFIG = [
+  'matching.numTaskqueueReadPartitions=1',
+  'matching.numTaskqueueWritePartitions=1',
+  'matching.enableFairness=true',
+  'frontend.enableCancelWorkerPollsOnShutdown=true',
+];
+
+/** Arguments of `temporal` for the embedded server. */
 export function serverArguments(ports: Ports, database: string): string[] {
-  const dynamic = [
-    'matching.numTaskqueueReadPartitions=1',
-    'matching.numTaskqueueWritePartitions=1',
-    'matching.enableFairness=true',
-  ];
   return [
     ...['server', 'start-dev', '--ip', '127.0.0.1', '--port', String(ports.server)],
     ...['--ui-port', String(ports.ui), '--db-filename', database, '--log-level', 'warn'],
-    ...dynamic.flatMap((value) => ['--dynamic-config-value', value]),
+    ...DYNAMIC_CONFIG.flatMap((value) => ['--dynamic-config-value', value]),
     ...Object.entries(SEARCH_ATTRIBUTES).flatMap(([name, type]) => ['--search-attribute', `${name}=${type}`]),
   ];
 }
