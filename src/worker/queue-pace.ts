@@ -1,0 +1,181 @@
+import { isGrpcServiceError } from '@temporalio/client';
+import type { NativeConnection } from '@temporalio/worker';
+import type { Logger } from '../logger.ts';
+import { type AccountPace, callsPerSecond, createAges, decide, type QueueView } from './queue-decision.ts';
+
+/** TaskQueueType.TASK_QUEUE_TYPE_ACTIVITY of the Temporal API. */
+const ACTIVITY = 2;
+
+/** gRPC's PERMISSION_DENIED and UNIMPLEMENTED. */
+const REFUSED: readonly number[] = [7, 12];
+
+/**
+ * The server notes a poll at its start and at its end (measured), and a poll without work lasts a minute: a worker that
+ * it has not noted for so long is gone. Without the dynamic configuration `frontend.enableCancelWorkerPollsOnShutdown`
+ * it keeps even one that said goodbye in its list, for five minutes.
+ */
+const GONE_AFTER_MS = 75_000;
+
+/** A reason that a person reads in `temporal task-queue config get`. */
+const ALONE = 'image-analysis: one worker, which paces itself';
+const INEXACT = 'image-analysis: with several partitions each worker takes its part of the limits';
+const together = ({ perMinute: { requests, tokens }, tokensPerCall }: AccountPace, workers: number): string =>
+  `image-analysis: ${Math.round(requests)} requests and ${Math.round(tokens)} tokens a minute, ` +
+  `${Math.round(tokensPerCall)} tokens a call, for all workers together (${workers})`;
+
+/**
+ * Lets the workers of one account share its limits, with the engine as coordinator: two workers or more have the server
+ * pace their model queue, which holds for all of them together; one alone removes that rate, since its own limiter
+ * paces in tokens, call by call. Every worker does the same, so that any of them may come, end or be killed.
+ *
+ * Resolves after the first look, and only then may the worker poll; stop it when the worker stops polling. Where the
+ * server cannot pace, it says so once and gives each worker its part. It never rejects: what fails is tried again at
+ * the next look. A rate that a person sets on the queue is overwritten: a person sets the account's limits.
+ */
+export async function paceQueue(options: {
+  /** May be the one that the worker uses. */
+  connection: Pick<NativeConnection, 'workflowService' | 'withAbortSignal'>;
+  namespace: string;
+  modelQueue: string;
+  /** Of the worker that polls the queue. Two with the same identity would count as one. */
+  identity: string;
+  /** Read at every look. */
+  read: () => AccountPace;
+  /** Told whenever it changes: by its own limiter this worker takes one n-th of the limits. 1 where the server paces. */
+  share(workers: number): void;
+  logger: Logger;
+  /** Time between two looks, in milliseconds. */
+  everyMs?: number;
+  /** A clock that does not jump, in milliseconds. */
+  now?: () => number;
+}): Promise<{ stop(): Promise<void> }> {
+  const { connection, namespace, modelQueue, identity, logger, everyMs = 2_000 } = options;
+  const { workflowService } = connection;
+  const now = options.now ?? (() => performance.now());
+  const agesOfPollers = createAges(now);
+  const ageOfRate = createAges(now);
+  const stopping = new AbortController();
+  let settable = true;
+  let hasPolled = false;
+  let hasWarned = false;
+  let workers: number | null = null;
+  let share: number | null = null;
+
+  const look = async (account: AccountPace): Promise<QueueView> => {
+    const taskQueue = { name: modelQueue };
+    const [{ pollers, config }, { activityTaskQueuePartitions }] = await Promise.all([
+      workflowService.describeTaskQueue({
+        namespace,
+        taskQueue,
+        taskQueueType: ACTIVITY,
+        reportConfig: true,
+      }),
+      workflowService.listTaskQueuePartitions({ namespace, taskQueue }),
+    ]);
+    const ages = agesOfPollers(
+      (pollers ?? []).map((poller) => [poller.identity ?? '', text(poller.lastAccessTime)]),
+    );
+    const live = new Set([...ages].filter(([, age]) => age < GONE_AFTER_MS).map(([name]) => name));
+    const polls = live.has(identity);
+    hasPolled ||= polls;
+    const { rateLimit, metadata } = config?.queueRateLimit ?? {};
+    const setBy = metadata?.updateIdentity ?? '';
+    const ageMs = ageOfRate([[setBy, text(metadata?.updateTime)]]).get(setBy) ?? 0;
+    return {
+      partitions: activityTaskQueuePartitions?.length ?? 1,
+      settable,
+      workers: live.size + (polls ? 0 : 1),
+      self: polls ? 'polling' : hasPolled ? 'silent' : 'starting',
+      rate: rateLimit
+        ? {
+            perSecond: rateLimit.requestsPerSecond ?? 0,
+            byOther: setBy !== identity && live.has(setBy),
+            ageMs,
+          }
+        : null,
+      wanted: callsPerSecond(account),
+      guessed: account.guessed ?? false,
+    };
+  };
+
+  /** `null` removes the limit. */
+  const setRate = async (requestsPerSecond: number | null, reason: string): Promise<void> => {
+    await workflowService.updateTaskQueueConfig({
+      namespace,
+      identity,
+      taskQueue: modelQueue,
+      taskQueueType: ACTIVITY,
+      updateQueueRateLimit: { rateLimit: requestsPerSecond === null ? null : { requestsPerSecond }, reason },
+    });
+  };
+
+  const warnOnce = (why: string): void => {
+    if (hasWarned) return;
+    hasWarned = true;
+    logger.warn({ modelQueue }, `the server cannot pace the workers of this account together: ${why}`);
+  };
+
+  const act = async (view: QueueView, account: AccountPace): Promise<void> => {
+    const decision = decide(view);
+    if (decision.share !== share) options.share((share = decision.share));
+    if (view.workers !== workers) {
+      workers = view.workers;
+      logger.info({ modelQueue, workers }, 'workers that share the account');
+    }
+    if (view.partitions > 1)
+      warnOnce(
+        `${modelQueue} has ${view.partitions} partitions, where its rate is not exact. Set the server's dynamic ` +
+          'configuration matching.numTaskqueueReadPartitions=1 and matching.numTaskqueueWritePartitions=1. ' +
+          'Until then each worker takes its part of the limits',
+      );
+    if (decision.rate === 'set') await setRate(view.wanted, together(account, view.workers));
+    if (decision.rate === 'remove') await setRate(null, view.partitions > 1 ? INEXACT : ALONE);
+  };
+
+  const lookAndAct = async (): Promise<void> => {
+    const account = options.read();
+    let view: QueueView | null = null;
+    try {
+      view = await look(account);
+      await act(view, account);
+    } catch (error) {
+      if (stopping.signal.aborted) return;
+      if (!isRefused(error)) {
+        logger.debug({ modelQueue, error: String(error) }, 'the model queue was not looked at');
+        return;
+      }
+      settable = false;
+      warnOnce(
+        view === null
+          ? `${error.details}. Nor does it tell how many there are: each follows the provider's headers`
+          : `${error.details}. Each worker takes its part of the limits`,
+      );
+      if (view !== null) await act({ ...view, settable }, account);
+    }
+  };
+
+  let timer: NodeJS.Timeout;
+  let current = connection.withAbortSignal(stopping.signal, lookAndAct);
+  await current;
+  const next = (): void => {
+    if (stopping.signal.aborted) return;
+    timer = setTimeout(() => {
+      current = connection.withAbortSignal(stopping.signal, lookAndAct).finally(next);
+    }, everyMs);
+  };
+  next();
+  return {
+    async stop() {
+      stopping.abort();
+      clearTimeout(timer);
+      await current;
+    },
+  };
+}
+
+/** A time of the server, to be compared only. */
+const text = (time: { seconds?: unknown; nanos?: number | null } | null | undefined): string =>
+  `${String(time?.seconds)}.${time?.nanos ?? 0}`;
+
+const isRefused = (error: unknown): error is Error & { details: string } =>
+  isGrpcServiceError(error) && REFUSED.includes(error.code);
