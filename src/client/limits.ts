@@ -124,7 +124,7 @@ export async function untilFelt({ workerIsBehind }: LimitsChange): Promise<void>
   if (workerIsBehind) await sleep(WORKERS_LOOK_MS);
 }
 
-/** `auto (what the provider says) → 480 requests and 28,000 tokens a minute`. */
+/** `auto → 480 requests and 28,000 tokens a minute`. */
 export function changeInWords({ before, after }: LimitsChange, own: LimitSettings): string {
   if (before !== null && sameLimits(before, after)) return `${limitsInWords(after)}, as before`;
   const was =

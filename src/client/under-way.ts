@@ -8,23 +8,26 @@ const LIST_MS = 5000;
  * blocked; `blocked`: they try a call now and then.
  */
 export async function runsUnderWay(server: Server, state: 'running' | 'blocked'): Promise<string[]> {
-  const query =
-    `WorkflowType = '${ANALYZE_IMAGES}' AND ExecutionStatus = 'Running' AND ` +
-    (state === 'blocked'
-      ? `ImageAnalysisState = 'blocked'`
-      : `ImageAnalysisState NOT IN ('paused', 'blocked')`);
-  const names: string[] = [];
+  const open = `WorkflowType = '${ANALYZE_IMAGES}' AND ExecutionStatus = 'Running'`;
+  if (state === 'blocked') return (await names(server, `${open} AND ImageAnalysisState = 'blocked'`)) ?? [];
+  // A server without the search attribute refuses the query: then every run that is open.
+  const spending = `${open} AND ImageAnalysisState NOT IN ('paused', 'blocked')`;
+  return (await names(server, spending)) ?? (await names(server, open)) ?? [];
+}
+
+/** `null` when the server does not answer: the list only informs. */
+async function names(server: Server, query: string): Promise<string[] | null> {
+  const found: string[] = [];
   try {
     await server.client.connection.withDeadline(Date.now() + LIST_MS, async () => {
       for await (const { workflowId } of server.client.workflow.list({ query })) {
-        names.push(
+        found.push(
           workflowId.startsWith(workflowIdOf('')) ? workflowId.slice(workflowIdOf('').length) : workflowId,
         );
       }
     });
   } catch {
-    // The list only informs; a server without the search attribute refuses the query.
-    return [];
+    return null;
   }
-  return names.reverse();
+  return found.reverse();
 }

@@ -31,7 +31,7 @@ export const sameLimits = (a: LimitSettings, b: LimitSettings): boolean =>
 
 /** `480 requests and 28,000 tokens a minute`; `auto` where both are left to the provider. */
 export function limitsInWords({ requestsPerMinute, tokensPerMinute }: LimitSettings): string {
-  if (requestsPerMinute === 'auto' && tokensPerMinute === 'auto') return 'auto (what the provider says)';
+  if (requestsPerMinute === 'auto' && tokensPerMinute === 'auto') return 'auto';
   const requests = requestsPerMinute === 'auto' ? null : requestsPerMinute.toLocaleString('en-US');
   const tokens = tokensPerMinute === 'auto' ? null : tokensPerMinute.toLocaleString('en-US');
   if (requests === null) return `${tokens} tokens a minute, requests auto`;

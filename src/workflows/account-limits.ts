@@ -31,7 +31,8 @@ export async function accountLimits(input: AccountLimitsInput): Promise<void> {
   const publish = (): void => {
     upsertMemo({ limits });
     setCurrentDetails(
-      `**${limitsInWords(limits)}**\n\nHolds since ${since} for every worker of \`${modelQueue}\`. ` +
+      `**${limitsInWords(limits)}** (auto: what the provider says)\n\n` +
+        `Holds since ${since} for every worker of \`${modelQueue}\`. ` +
         'End this workflow, and each worker goes by its own setting again.',
     );
   };

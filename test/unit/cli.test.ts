@@ -1,18 +1,13 @@
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { PassThrough } from 'node:stream';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { WorkflowFailedError } from '@temporalio/client';
 import { ActivityFailure, ApplicationFailure, CancelledFailure, TerminatedFailure } from '@temporalio/common';
-import { readConfig } from '../../src/config.ts';
 import type { Deps } from '../../src/client/deps.ts';
-import { runProgram } from '../../src/client/program.ts';
 import { describeFailure } from '../../src/client/workflow-failure.ts';
-import { createLogger } from '../../src/logger.ts';
-import { listFolderRuns, openFolderStore } from '../../src/worker/adapters/folder-store.ts';
-import { loadPrompts } from '../../src/worker/prompts-file.ts';
 import { estimateRun } from '../../src/worker/estimate.ts';
+import { type Outcome, runHere } from '../helpers/program.ts';
 import { planOf, progressOf } from './client-data.ts';
 
 let folder: string;
@@ -30,45 +25,8 @@ beforeAll(() => {
 });
 afterAll(() => rmSync(folder, { recursive: true }));
 
-interface Outcome {
-  status: number;
-  out: string;
-  err: string;
-}
-
-/** The program without a terminal, in this process; what it must not need here fails when it is called. */
-async function cli(
-  args: string[],
-  env: Record<string, string> = {},
-  can: Partial<Deps> = {},
-): Promise<Outcome> {
-  const [out, err] = [new PassThrough(), new PassThrough()];
-  const notHere = (): never => {
-    throw new Error('is not needed here');
-  };
-  const deps = (): Deps => ({
-    config: readConfig(env, folder),
-    env,
-    cwd: folder,
-    terminal: { out, err, interactive: false, colors: false, columns: () => 100 },
-    logger: createLogger({ level: 'error', destination: err, pretty: false }),
-    now: Date.now,
-    self: [],
-    calledAs: 'image-analysis',
-    samples: folder,
-    openStore: openFolderStore,
-    listRuns: listFolderRuns,
-    loadPrompts,
-    estimateRun: notHere,
-    askPicture: notHere,
-    runWorker: notHere,
-    startSimulator: notHere,
-    findTemporal: notHere,
-    ...can,
-  });
-  const status = await runProgram(args, deps, { stdout: out, stderr: err });
-  return { status, out: String(out.read() ?? ''), err: String(err.read() ?? '') };
-}
+const cli = (args: string[], env?: Record<string, string>, can?: Partial<Deps>): Promise<Outcome> =>
+  runHere(folder, args, env, can);
 
 describe('wrong usage ends with status 2 and says what to do', () => {
   const key = { OPENAI_API_KEY: 'sk-test' };

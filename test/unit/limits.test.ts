@@ -31,7 +31,7 @@ test.each<[LimitSettings, string]>([
   [limits(480, 28_000), '480 requests and 28,000 tokens a minute'],
   [limits(480, 'auto'), '480 requests a minute, tokens auto'],
   [limits('auto', 2_000_000), '2,000,000 tokens a minute, requests auto'],
-  [limits('auto', 'auto'), 'auto (what the provider says)'],
+  [limits('auto', 'auto'), 'auto'],
 ])('%j in words: %s', (settings, words) => {
   expect(limitsInWords(settings)).toBe(words);
 });
@@ -74,6 +74,6 @@ test('a change is told by what was and what is', () => {
   expect(words(limits(1, 2), limits(3, 'auto'))).toBe(
     '1 requests and 2 tokens a minute → 3 requests a minute, tokens auto',
   );
-  expect(words(null, limits(1, 2))).toMatch(/^nothing stored \(a worker's own: auto .*\) → 1 requests/);
+  expect(words(null, limits(1, 2))).toMatch(/^nothing stored \(a worker's own: auto\) → 1 requests/);
   expect(words(limits(1, 2), limits(1, 2))).toBe('1 requests and 2 tokens a minute, as before');
 });

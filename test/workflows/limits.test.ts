@@ -1,4 +1,4 @@
-import { Client } from '@temporalio/client';
+import { Client, Connection } from '@temporalio/client';
 import { NativeConnection } from '@temporalio/worker';
 import { afterEach, beforeEach, describe, expect, inject, test } from 'vitest';
 import { changeLimits, storedLimits } from '../../src/client/limits.ts';
@@ -6,6 +6,7 @@ import { ACCOUNT_LIMITS, limitsWorkflowIdOf, modelQueueOf } from '../../src/shar
 import type { LimitSettings } from '../../src/shared/types.ts';
 import { followStoredLimits } from '../../src/worker/stored-limits.ts';
 import { failureOf } from '../helpers/history.ts';
+import { runHere } from '../helpers/program.ts';
 import { createHarness, type Harness } from '../helpers/run-harness.ts';
 import { startTemporal } from '../helpers/temporal-server.ts';
 import { until } from '../helpers/until.ts';
@@ -68,11 +69,24 @@ test('a change is felt by every worker within five seconds, and so is auto, and 
   };
   expect([first, second]).toEqual([[], []]);
   await felt(TOLD, 'account', () => set(TOLD));
-  await felt({ ...TOLD, requestsPerMinute: 900 }, 'account', () => set({ requestsPerMinute: 900 }));
   await felt(AUTO, 'account', () => set(AUTO));
   await felt(OWN, 'worker', () => holder().terminate('by hand'));
-  await felt(TOLD, 'account', () => set(TOLD));
-  await felt(OWN, 'worker', () => holder().cancel());
+});
+
+test('a cancel ends what was stored, and it can be set again', async () => {
+  await set(TOLD);
+  await holder().cancel();
+  await until(async () => (await stored()) === null, FELT_MS);
+  await set(AUTO);
+  expect(await stored()).toEqual(AUTO);
+});
+
+test('a server that does not answer changes nothing', async () => {
+  const nobody = new Client({ connection: Connection.lazy({ address: '127.0.0.1:1' }) });
+  const told: LimitSettings[] = [];
+  const change = (settings: LimitSettings): void => void told.push(settings);
+  following.push(await followStoredLimits({ client: nobody, modelQueue: modelQueue(), own: OWN, change }));
+  expect(told).toEqual([]);
 });
 
 test('what is stored is known before a worker asks for the first time', async () => {
@@ -123,7 +137,7 @@ test('a signal that tells no limits changes nothing; one by hand does, and the W
   const { status, memo } = await holder().describe();
   expect({ status: status.name, memo }).toEqual({ status: 'RUNNING', memo: { limits: AUTO } });
   const details = await holder().query<string>('__temporal_workflow_metadata');
-  expect(JSON.stringify(details)).toContain('auto (what the provider says)');
+  expect(JSON.stringify(details)).toContain('auto: what the provider says');
 });
 
 test('a start by hand with an input that is none fails and stores nothing', async () => {
@@ -134,6 +148,44 @@ test('a start by hand with an input that is none fails and stores nothing', asyn
   });
   expect(await failureOf(handle)).toContain('give { modelQueue, limits:');
   expect(await stored()).toBeNull();
+});
+
+describe('the command, against a server of somebody', () => {
+  const command = (args: string[], env: Record<string, string> = {}) =>
+    runHere(harness.folder, ['limits', ...args, '--address', inject('temporal').address], {
+      SIMULATED: 'true',
+      TEMPORAL_NAMESPACE: inject('temporal').namespace,
+      TASK_QUEUE: harness.config.taskQueue,
+      ...env,
+    });
+
+  test('shows what is stored and what holds, and sets it while a run goes on', async () => {
+    expect((await command([])).out).toMatch(/^Stored +nothing$/m);
+    const handle = await harness.start({ source: await harness.pictures(8), concurrency: 1 });
+    const name = handle.workflowId.replace(/^image-analysis-/, '');
+    await until(async () => (await command([])).out.includes(`Runs       ${name}: under way`));
+    const { status, out } = await command(['--rpm', '900', '--tpm', '9000000']);
+    expect(status).toBe(0);
+    expect(out).toMatch(
+      /^Changed +nothing stored \(a worker's own: auto\) → 900 requests and 9,000,000 tokens/m,
+    );
+    expect(out).toMatch(/^Felt +by every worker within five seconds$/m);
+    expect(JSON.parse((await command(['auto', '--json'])).out)).toMatchObject({
+      modelQueue: modelQueue(),
+      before: { requestsPerMinute: 900, tokensPerMinute: 9_000_000 },
+      stored: AUTO,
+      own: AUTO,
+      holds: AUTO,
+      workers: true,
+    });
+    await handle.terminate();
+  });
+
+  test('says when it will be felt where no worker runs', async () => {
+    const { out } = await command(['--rpm', '900'], { TASK_QUEUE: `${harness.config.taskQueue}-idle` });
+    expect(out).toMatch(/^Stored +900 requests a minute, tokens auto$/m);
+    expect(out).toMatch(/^Felt +as soon as a worker starts; none runs now$/m);
+  });
 });
 
 test('what is stored outlives a history that has grown long', async () => {

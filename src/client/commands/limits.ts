@@ -5,7 +5,7 @@ import { connectServer } from '../connection.ts';
 import { EXIT, type Deps } from '../deps.ts';
 import { changeInWords, changeLimits, limitsAsked, refuseTooFew, storedLimits } from '../limits.ts';
 import { workersPoll } from '../observe.ts';
-import { count, labelled } from '../render/format.ts';
+import { labelled } from '../render/format.ts';
 import { runsUnderWay } from '../under-way.ts';
 
 export interface LimitsFlags {
@@ -43,14 +43,13 @@ export async function limitsCommand(
       terminal.out.write(`${printableJson(JSON.stringify(seen))}\n`);
       return EXIT.ok;
     }
-    const starts = `${count(START_LIMITS.requestsPerMinute)} requests and ${count(START_LIMITS.tokensPerMinute)} tokens`;
-    const untilThen = Object.values(holds).includes('auto') ? ` (auto begins with ${starts})` : '';
+    const auto = `auto: what the provider says; ${limitsInWords(START_LIMITS)} until it has`;
     const rows: [string, string][] = [
       ['Account', modelQueue],
       ...(change === null ? [] : [['Changed', changeInWords(change, config.limits)] as [string, string]]),
       ['Stored', stored === null ? 'nothing' : limitsInWords(stored)],
-      ['Own', `${limitsInWords(config.limits)}: LIMITS, where nothing is stored`],
-      ['Holds', `${limitsInWords(holds)}${untilThen}`],
+      ['Own', `${limitsInWords(config.limits)} (LIMITS), where nothing is stored`],
+      ['Holds', `${limitsInWords(holds)}${Object.values(holds).includes('auto') ? ` (${auto})` : ''}`],
       ['Runs', runs.length === 0 ? 'none under way' : `${runs.join(', ')}: under way, by what holds`],
     ];
     if (change !== null) {
