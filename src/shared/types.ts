@@ -232,9 +232,10 @@ export interface Try {
 export interface Timings {
   /** Making the signed URL; 0 when it was still at hand. */
   signMs: number;
+  /** Reading the picture; 0 by URL, and when it was still in memory from its last question. */
   downloadMs: number;
   encodeMs: number;
-  /** Waiting for the limiter inside the activity. */
+  /** Waiting inside the activity, for the limiter or for room in memory. */
   waitMs: number;
   /** The model call that gave the answer. */
   modelMs: number;

@@ -1,4 +1,6 @@
 import { type Model, ModelError, type OpenSource } from '../activities/ports.ts';
+import { createPictureMemory, type PictureMemory } from '../activities/picture-memory.ts';
+import type { EncodedPicture } from '../activities/prepare-picture.ts';
 import { createRunFiles, type RunFiles } from '../activities/run-files.ts';
 import { programVersion, type Config } from '../config.ts';
 import { createGcs } from './adapters/gcs.ts';
@@ -11,6 +13,8 @@ export interface Parts {
   files: RunFiles;
   openSource: OpenSource;
   model: Model;
+  /** Of all runs that the worker serves. */
+  pictures: PictureMemory<EncodedPicture>;
   /** Name and version of this program, as `run.json` records them. */
   program: string;
 }
@@ -27,6 +31,7 @@ export function createParts(config: Config): Parts {
           timeoutMs: config.modelTimeoutMs,
           simulated: config.account.simulated,
         }),
+    pictures: createPictureMemory({ maxBytes: config.pictureMemoryBytes }),
     program: programVersion(),
   };
 }
