@@ -40,7 +40,8 @@ text { fill: #bbb }
 /** An SVG of the tokens of the last minute over time, against the limits. Same input, same text. */
 export function plotOf({ title, calls, startedAt, endedAt, speed, lines }: Plot): string {
   const minutes = ((endedAt - startedAt) * speed) / 60_000;
-  const top = niceAbove(Math.max(1, ...lines.map(({ tokensPerMinute }) => tokensPerMinute)) * 1.05);
+  const highest = Math.max(1, ...lines.map(({ tokensPerMinute }) => tokensPerMinute));
+  const top = highest * 1.15;
   const x = (minute: number): number => LEFT + (minute / minutes) * (WIDTH - LEFT - RIGHT);
   const y = (tokens: number): number => HEIGHT - BOTTOM - (tokens / top) * (HEIGHT - TOP - BOTTOM);
   const points = samples(calls, startedAt, endedAt, 60_000 / speed).map(
@@ -69,7 +70,7 @@ export function plotOf({ title, calls, startedAt, endedAt, speed, lines }: Plot)
     ...lines.map(
       ({ label, tokensPerMinute }) =>
         `<path class="limit" d="M${String(LEFT)},${fixed(y(tokensPerMinute))}H${String(right)}"/>` +
-        `<text x="${String(right - 4)}" y="${fixed(y(tokensPerMinute) - 5)}" text-anchor="end">${escaped(label)}</text>`,
+        `<text x="${String(right - 4)}" y="${fixed(y(tokensPerMinute) + (tokensPerMinute === highest ? -5 : 15))}" text-anchor="end">${escaped(label)}</text>`,
     ),
     '</svg>',
   ].join('\n')}\n`;
@@ -104,8 +105,6 @@ function step(top: number): number {
   const power = 10 ** Math.floor(Math.log10(top / 5));
   return ([1, 2, 5].find((factor) => factor * power >= top / 5) ?? 10) * power;
 }
-
-const niceAbove = (value: number): number => Math.ceil(value / step(value)) * step(value);
 
 function ticks(top: number): number[] {
   const distance = step(top);
