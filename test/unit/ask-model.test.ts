@@ -15,7 +15,7 @@ import { readConfig } from '../../src/config.ts';
 import { startLimits } from '../../src/shared/limits.ts';
 import type { AskFailure, AskResult, PlanSummary, Try } from '../../src/shared/types.ts';
 import { type Simulator, startSimulator } from '../../src/simulator/server.ts';
-import { createParts } from '../../src/worker/parts.ts';
+import { createParts, type Parts } from '../../src/worker/parts.ts';
 import { loadPrompts } from '../../src/worker/prompts-file.ts';
 
 /** One question by the real activity, against the simulator, with an allowance that writes down what it is told. */
@@ -25,6 +25,9 @@ describe('askModel', () => {
   let told: string[];
   let place: { results: string; plan: string };
   let ask: ReturnType<typeof createAskModel>;
+  let parts: Parts;
+  /** Names of the pictures that were read, in this order. */
+  let reads: string[];
 
   const share = (name: string): Share => ({
     weigh(_kind, formula) {
@@ -50,7 +53,16 @@ describe('askModel', () => {
       { OPENAI_API_KEY: 'sk-x', OPENAI_BASE_URL: simulator.url, SIMULATED: 'true' },
       folder,
     );
-    const parts = createParts(config);
+    parts = createParts(config);
+    reads = [];
+    const openSource: Parts['openSource'] = (uri, filter) => {
+      const source = parts.openSource(uri, filter);
+      const read: typeof source.read = (image, signal) => {
+        reads.push(image.name);
+        return source.read(image, signal);
+      };
+      return { ...source, read };
+    };
     const environment = new MockActivityEnvironment();
     const planRun = createPlanRun({
       ...parts,
@@ -76,6 +88,7 @@ describe('askModel', () => {
     await environment.run(list, { ...place, page: 0, cursor: null, max: 10, found: 0 });
     ask = createAskModel({
       ...parts,
+      openSource,
       allowance: {
         claim: () => share('claimed'),
         acquire: () => Promise.resolve(share('acquired')),
@@ -101,13 +114,14 @@ describe('askModel', () => {
   /** Runs an attempt; what it left in its heartbeats is the last element of `beats`. */
   async function attempt(
     memory?: AskMemory,
+    prompt = 'crowd-detection',
   ): Promise<{ outcome: AskResult | ApplicationFailure; beats: AskMemory[] }> {
     const info = memory === undefined ? {} : { heartbeatDetails: memory };
     const environment = new MockActivityEnvironment(info, { logger: new DefaultLogger('ERROR', () => {}) });
     const beats: AskMemory[] = [];
     environment.on('heartbeat', (details: AskMemory) => beats.push(structuredClone(details)));
     try {
-      const input = { ...place, page: 0, image: 0, prompt: 'crowd-detection' };
+      const input = { ...place, page: 0, image: 0, prompt };
       return { outcome: await environment.run<[typeof input], AskResult, typeof ask>(ask, input), beats };
     } catch (err) {
       if (err instanceof ApplicationFailure) return { outcome: err, beats };
@@ -166,6 +180,38 @@ describe('askModel', () => {
       'acquired weighs a call',
       'acquired is admitted',
     ]);
+  });
+
+  test('reads a picture once for its six questions', async () => {
+    const { prompts } = await loadPrompts(readConfig({}, folder).promptsFile);
+    expect(prompts).toHaveLength(6);
+    for (const { id } of prompts)
+      expect((await attempt(undefined, id)).outcome).toMatchObject({ route: 'base64' });
+    expect(reads).toHaveLength(1);
+    expect(new Set(simulator.ledger.map((call) => call.sha256)).size).toBe(1);
+    expect(parts.pictures.snapshot()).toMatchObject({ bytesInUse: 0, waiting: 0 });
+  });
+
+  test('holds nothing of a picture in use after a call that failed', async () => {
+    simulator.setFaults([{ kind: 'server-error', count: 1 }]);
+    expect((await attempt()).outcome).toMatchObject({ type: 'ProviderError' });
+    expect(parts.pictures.snapshot()).toMatchObject({ bytesInUse: 0, waiting: 0 });
+  });
+
+  test('gives its share back when its picture waits for room in memory, and takes another', async () => {
+    const { signal } = new AbortController();
+    const url = { url: '', width: 1, height: 1 };
+    const large = await parts.pictures.lend(
+      'large',
+      1e9,
+      () => Promise.resolve({ value: url, bytes: 1e9 }),
+      signal,
+    );
+    setTimeout(large.release, 1_200);
+    const { outcome } = await attempt();
+    expect(told[0]).toBe('claimed is cancelled');
+    expect(told).toContain('acquired is admitted');
+    expect((outcome as AskResult).timings.waitMs).toBeGreaterThan(1_000);
   });
 
   test('blocks the run, and gives its share back, when the run’s own files are gone', async () => {
