@@ -10,8 +10,9 @@ const LIST_MS = 5000;
 export async function runsUnderWay(server: Server, state: 'running' | 'blocked'): Promise<string[]> {
   const open = `WorkflowType = '${ANALYZE_IMAGES}' AND ExecutionStatus = 'Running'`;
   if (state === 'blocked') return (await names(server, `${open} AND ImageAnalysisState = 'blocked'`)) ?? [];
-  // A server without the search attribute refuses the query: then every run that is open.
-  const spending = `${open} AND ImageAnalysisState NOT IN ('paused', 'blocked')`;
+  // One that has just been started has no state yet. A server without the search attribute refuses the query: then
+  // every run that is open.
+  const spending = `${open} AND (ImageAnalysisState IS NULL OR ImageAnalysisState NOT IN ('paused', 'blocked'))`;
   return (await names(server, spending)) ?? (await names(server, open)) ?? [];
 }
 

@@ -43,13 +43,15 @@ export async function limitsCommand(
       terminal.out.write(`${printableJson(JSON.stringify(seen))}\n`);
       return EXIT.ok;
     }
-    const auto = `auto: what the provider says; ${limitsInWords(START_LIMITS)} until it has`;
+    const starts = Object.values(holds).includes('auto')
+      ? ` (what the provider says; ${limitsInWords(START_LIMITS)} until it has)`
+      : '';
     const rows: [string, string][] = [
       ['Account', modelQueue],
       ...(change === null ? [] : [['Changed', changeInWords(change, config.limits)] as [string, string]]),
       ['Stored', stored === null ? 'nothing' : limitsInWords(stored)],
       ['Own', `${limitsInWords(config.limits)} (LIMITS), where nothing is stored`],
-      ['Holds', `${limitsInWords(holds)}${Object.values(holds).includes('auto') ? ` (${auto})` : ''}`],
+      ['Holds', `${limitsInWords(holds)}${starts}`],
       ['Runs', runs.length === 0 ? 'none under way' : `${runs.join(', ')}: under way, by what holds`],
     ];
     if (change !== null) {
