@@ -16,8 +16,10 @@ export interface LimitedSlots {
    * the gate has closed or another call went ahead since the slot was given: it then waits for a turn of its own.
    */
   claim(): Spend | null;
-  /** Tasks that hold a slot. */
+  /** Slots in use: the tasks that run, and the one that a poll holds. */
   inUse(): number;
+  /** The most slots that may be in use has changed; without this, more of them are noticed when a task ends. */
+  roomChanged(): void;
 }
 
 /**
@@ -27,14 +29,17 @@ export interface LimitedSlots {
  * Nothing is counted while a poll waits for work: the share is taken when a task arrives, so that an idle worker
  * does not start with a burst. All shares are alike (the mean call), so it does not matter which task claims which;
  * the activity settles its own.
+ *
+ * `maxInUse` may change at any time. When it falls no slot is taken back: none is given until enough have come back.
  */
-export function createLimitedSlots(limiter: RateLimiter, maxInUse: number): LimitedSlots {
+export function createLimitedSlots(limiter: RateLimiter, maxInUse: number | (() => number)): LimitedSlots {
+  const most = typeof maxInUse === 'number' ? () => maxInUse : maxInUse;
   const unclaimed: Spend[] = [];
   const waiting: (() => void)[] = [];
   let inUse = 0;
 
   const room = async (signal: AbortSignal): Promise<void> => {
-    while (inUse >= maxInUse) {
+    while (inUse >= most()) {
       signal.throwIfAborted();
       await new Promise<void>((resolve, reject) => {
         const wake = (): void => {
@@ -91,5 +96,8 @@ export function createLimitedSlots(limiter: RateLimiter, maxInUse: number): Limi
       return null;
     },
     inUse: () => inUse,
+    roomChanged() {
+      for (const wake of waiting.splice(0)) wake();
+    },
   };
 }

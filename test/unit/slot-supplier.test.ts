@@ -24,7 +24,7 @@ interface Kit {
   release(permit: SlotPermit): void;
 }
 
-function create(maxInUse = 10, limits = LIMITS): Kit {
+function create(maxInUse: number | (() => number) = 10, limits = LIMITS): Kit {
   const clock = createVirtualClock();
   const limiter = createRateLimiter({ limits, tokensPerCall: 1_000, clock });
   const slots = createLimitedSlots(limiter, maxInUse);
@@ -153,6 +153,55 @@ describe('tasks at once', () => {
     await clock.advance(10);
     expect(third).not.toBeNull();
     expect(slots.inUse()).toBe(2);
+  });
+
+  test('fewer may be in use from now on: none is taken back, and none given until enough have come back', async () => {
+    let most = 3;
+    const { clock, slots, reserve, use, release } = create(() => most, {
+      requestsPerMinute: 60_000,
+      tokensPerMinute: 1e9,
+    });
+    const held: SlotPermit[] = [];
+    let given = 0;
+    for (let i = 0; i < 5; i += 1)
+      void reserve().then((permit) => {
+        use(permit);
+        held.push(permit);
+        given += 1;
+      });
+    await clock.advance(10);
+    expect(given).toBe(3);
+    most = 2;
+    slots.roomChanged();
+    const afterEach: number[] = [];
+    for (const permit of [...held]) {
+      release(permit);
+      await clock.advance(10);
+      afterEach.push(given);
+    }
+    expect(afterEach).toEqual([3, 4, 5]);
+    expect(slots.inUse()).toBe(2);
+  });
+
+  test('more may be in use from now on: a poll that waits for room is served at once', async () => {
+    let most = 1;
+    const { clock, slots, reserve, use } = create(() => most, {
+      requestsPerMinute: 60_000,
+      tokensPerMinute: 1e9,
+    });
+    use(await reserve());
+    let served = 0;
+    for (let i = 0; i < 3; i += 1)
+      void reserve().then((permit) => {
+        use(permit);
+        served += 1;
+      });
+    await clock.advance(1_000);
+    expect(served).toBe(0);
+    most = 3;
+    slots.roomChanged();
+    await clock.advance(1_000);
+    expect([served, slots.inUse()]).toEqual([2, 3]);
   });
 
   test.each(['for room', 'for the limiter', 'not at all: it comes aborted'])(
