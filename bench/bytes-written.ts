@@ -192,7 +192,7 @@ const progressOf = (done: number): Progress => ({
   source: 'gs://city-cameras/2025-11-25/',
   simulated: false,
   model: 'gpt-4o',
-  limits: { requestsPerMinute: 480, tokensPerMinute: 28_000 },
+  limits: { requestsPerMinute: 480, tokensPerMinute: 28_000, from: 'told', spareTokens: 0 },
   startedAt: '2025-11-26T00:00:00.000Z',
   updatedAt: '2025-11-26T00:00:00.000Z',
   images: PICTURES,

@@ -1,6 +1,14 @@
 import { costOf } from './cost.ts';
 import type { ResultEntry, ResultImage, ResultsFile, Spread } from '../shared/results.ts';
-import type { ImagePage, ImageResult, Plan, Progress, PromptResult, SkippedObject } from '../shared/types.ts';
+import type {
+  ImagePage,
+  ImageResult,
+  Limits,
+  Plan,
+  Progress,
+  PromptResult,
+  SkippedObject,
+} from '../shared/types.ts';
 
 /** Answers that a run has so far, batch by batch in the order of the pictures. Read twice when results are composed. */
 export interface AnsweredBatch {
@@ -37,7 +45,11 @@ export function composeHead(parts: {
       routeReason: plan.routeReason,
       batchSize: plan.batchSize,
       concurrency: plan.concurrency,
-      limits: plan.limits,
+      limits: {
+        requestsPerMinute: progress.limits.requestsPerMinute,
+        tokensPerMinute: progress.limits.tokensPerMinute,
+        from: progress.limits.from,
+      },
       maxOutputTokens: plan.maxOutputTokens,
       prompts: plan.prompts.map(({ id, name }) => ({ id, name })),
       account: `${plan.account.label} at ${plan.account.endpoint}`,
@@ -103,7 +115,7 @@ function composeEntry(outcome: PromptResult): ResultEntry {
 }
 
 /** Collects what the performance part needs, answer by answer, in numbers only. */
-export function createPerformance(plan: Pick<Plan, 'limits'>): {
+export function createPerformance(limits: Limits): {
   add(batch: AnsweredBatch): void;
   summary(activeMs: number): ResultsFile['performance'];
 } {
@@ -140,8 +152,8 @@ export function createPerformance(plan: Pick<Plan, 'limits'>): {
     summary(activeMs) {
       const minutes = Math.max(activeMs, 1) / 60_000;
       const shares = {
-        'tokens a minute': charged / minutes / plan.limits.tokensPerMinute,
-        'requests a minute': requests / minutes / plan.limits.requestsPerMinute,
+        'tokens a minute': charged / minutes / limits.tokensPerMinute,
+        'requests a minute': requests / minutes / limits.requestsPerMinute,
       };
       const most = Math.max(...Object.values(shares));
       const [limit] = Object.entries(shares).find(([, share]) => share === most) ?? ['tokens a minute'];

@@ -3,6 +3,7 @@ import { admissionTokens, imageTokens } from '../shared/image-tokens.ts';
 import { files, modelQueueOf } from '../shared/names.ts';
 import { MAX_QUESTIONS_IN_BATCH } from '../shared/run-input.ts';
 import type {
+  AccountLimits,
   Account,
   Detail,
   Limits,
@@ -37,7 +38,7 @@ export interface PlanDeps {
   taskQueue: string;
   /** The worker's own questions. Throws an error that names file and line. */
   loadPrompts: () => Promise<PromptSet>;
-  limits: () => Limits;
+  limits: () => AccountLimits;
   /** The worker's settings, where the person gave none. */
   defaults: { model: string; detail: Detail; results: string };
   api: 'responses' | 'chat';
@@ -122,7 +123,7 @@ async function makePlan(
     prompts,
     batchSize,
     concurrency: input.concurrency ?? null,
-    limits,
+    limits: { requestsPerMinute: limits.requestsPerMinute, tokensPerMinute: limits.tokensPerMinute },
     imageTokens: pictureTokens,
     tokensPerCall,
     program: deps.program,
@@ -140,7 +141,7 @@ async function makePlan(
     prompts: plan.prompts.map(({ id, name }) => ({ id, name })),
     batchSize: plan.batchSize,
     concurrency: plan.concurrency,
-    limits: plan.limits,
+    limits,
     tokensPerCall: plan.tokensPerCall,
     searchAttributes: await deps.searchAttributes(),
     warnings: route.warning === null ? [] : [route.warning],

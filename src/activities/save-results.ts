@@ -55,7 +55,7 @@ async function* resultsText(
   plan: Plan,
   input: SaveResultsInput,
 ): AsyncGenerator<string> {
-  const performance = createPerformance(plan);
+  const performance = createPerformance(input.progress.limits);
   const skipped: SkippedObject[] = [];
   let lastPage = -1;
   for await (const { page, batch } of answeredBatches(deps, plan, input)) {

@@ -5,7 +5,7 @@ import type {
   Block,
   Counts,
   FailureLine,
-  Limits,
+  AccountLimits,
   Progress,
   RunState,
 } from '../shared/types.ts';
@@ -47,7 +47,7 @@ export interface LiveView {
   callsUnderWay: number;
   waiting: number;
   lastMinute: { requests: number; tokens: number };
-  limits: Limits;
+  limits: AccountLimits;
   rateLimited: number;
   fallbacks: number;
   failures: FailureLine[];

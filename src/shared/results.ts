@@ -1,4 +1,5 @@
 import type {
+  AccountLimits,
   AskFailure,
   Counts,
   Detail,
@@ -67,7 +68,8 @@ export interface ResultsFile {
     routeReason: string | null;
     batchSize: number;
     concurrency: number | null;
-    limits: Limits;
+    /** Those that held last. */
+    limits: Limits & Pick<AccountLimits, 'from'>;
     maxOutputTokens: number;
     prompts: Pick<Prompt, 'id' | 'name'>[];
     account: string;

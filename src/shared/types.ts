@@ -151,7 +151,8 @@ export interface PlanSummary {
   prompts: { id: string; name: string }[];
   batchSize: number;
   concurrency: number | null;
-  limits: Limits;
+  /** Those that held when it was made. */
+  limits: AccountLimits;
   tokensPerCall: number;
   /** Search attributes that the namespace has; others are not upserted, which would fail the workflow task. */
   searchAttributes: string[];
@@ -416,7 +417,8 @@ export interface Progress {
   source: string;
   simulated: boolean;
   model: string;
-  limits: Limits;
+  /** Those that hold now. */
+  limits: AccountLimits;
   startedAt: string;
   updatedAt: string;
   /** Pictures found so far, and whether more may come. */

@@ -89,7 +89,7 @@ export async function startWorkers(config: Config, { logger }: { logger: Logger 
       account: config.account,
       taskQueue: config.taskQueue,
       loadPrompts: () => loadPrompts(config.promptsFile),
-      limits: () => limiter.snapshot().limits,
+      limitsInForce: { now: () => limiter.snapshot().limits, onChange: limiter.onLimits },
       defaults: { model: config.model, detail: config.detail, results: config.results },
       api: config.api,
       route: config.route,

@@ -12,6 +12,7 @@ import {
 import { plural } from '../shared/phrases.ts';
 import type { BatchResult, RunInput, RunResult } from '../shared/types.ts';
 import { analyzeBatch } from './analyze-batch.ts';
+import { followLimits } from './follow-limits.ts';
 import { keepSaved, saveNow, SMALL_RUN } from './keep-saved.ts';
 import { pauseSignal } from './messages.ts';
 import { type BatchPlace, placeOf } from './partition.ts';
@@ -19,7 +20,7 @@ import { listImages, salvageBatch, saveResults, saveSegment } from './policies.t
 import { createRunBook, type CarriedState } from './run-book.ts';
 import { createRunControl } from './run-control.ts';
 import { planTheRun, publishState } from './run-start.ts';
-import { callsInFlight, meanCall, windowOf } from './window.ts';
+import { callsNeeded, meanCall, windowOf } from './window.ts';
 
 /**
  * Parent workflow: plans the run, lists the pictures page by page and keeps a sliding window of child workflows, four
@@ -54,13 +55,16 @@ export async function analyzeImages(input: RunInput, carried?: CarriedState): Pr
   }
 
   async function launch(): Promise<void> {
-    const { batchSize, concurrency, limits } = plan;
-    // Sized anew by what the calls so far took: it grows and shrinks with the latency.
+    const { batchSize, concurrency } = plan;
+    // Sized anew by what the calls so far took: it grows and shrinks with the limits and the latency.
     const window = (): ReturnType<typeof windowOf> => {
-      const needed = callsInFlight(limits, meanCall(plan, book.counts()));
+      const needed = callsNeeded(book.limits, meanCall(plan, book.counts()));
       return windowOf({ batchSize, concurrency, needed });
     };
-    const room = (): boolean => !gate.closed && children.size < window().children;
+    // The last batches begin together, so that none of them is left to end alone while the limits idle.
+    const last = (): boolean =>
+      concurrency === null && book.listed && book.batches() - book.nextBatch <= window().children;
+    const room = (): boolean => !gate.closed && (children.size < window().children || last());
     for (;;) {
       await condition(() => historyIsFull() || (nextPlace() === undefined ? book.listed : room()));
       const next = nextPlace();
@@ -146,6 +150,7 @@ export async function analyzeImages(input: RunInput, carried?: CarriedState): Pr
       work().finally(() => {
         over = true;
       }),
+      followLimits(book, isOver),
       control.probeWhileBlocked(isOver),
       control.failBeforeFirstAnswer(isOver),
     ]);

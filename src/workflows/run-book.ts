@@ -2,6 +2,7 @@ import { workflowInfo } from '@temporalio/workflow';
 import { addCounts, noCounts } from '../shared/counts.ts';
 import { timeRemaining } from '../shared/time-remaining.ts';
 import type {
+  AccountLimits,
   BatchResult,
   Block,
   Counts,
@@ -20,6 +21,8 @@ const FAILURES_KEPT = 50;
 /** What a run carries into its next execution when it continues as new: bounded, no answers. */
 export interface CarriedState {
   plan: PlanSummary;
+  /** Those that held last. */
+  limits: AccountLimits;
   startedAt: string;
   /** Images a listed page. */
   pages: number[];
@@ -49,6 +52,8 @@ export interface RunBook {
   readonly listed: boolean;
   readonly cursor: string | null;
   readonly nextBatch: number;
+  /** The account's limits that hold now. */
+  readonly limits: AccountLimits;
   pages(): number[];
   images(): number;
   /** Sums so far, as far as the batches have reported. */
@@ -59,6 +64,7 @@ export interface RunBook {
   report(report: BatchReport): void;
   /** Takes a batch's final counts; the page that it completes, if it does. */
   end(result: BatchResult): { page: number; firstBatch: number; batches: number } | null;
+  setLimits(limits: AccountLimits): void;
   setPaused(): void;
   setBlocked(block: Block): void;
   setNextProbe(at: Date): void;
@@ -89,6 +95,7 @@ export function createRunBook(plan: PlanSummary, carried?: CarriedState): RunBoo
   const pages = [...(carried?.pages ?? [])];
   const left: Record<number, number> = { ...carried?.left };
   const running = new Map<number, { workflowId: string; counts: Counts }>();
+  let limits = carried?.limits ?? plan.limits;
   let listed = carried?.listed ?? false;
   let cursor = carried?.cursor ?? null;
   let nextBatch = carried?.nextBatch ?? 0;
@@ -160,6 +167,9 @@ export function createRunBook(plan: PlanSummary, carried?: CarriedState): RunBoo
     get nextBatch() {
       return nextBatch;
     },
+    get limits() {
+      return limits;
+    },
     pages: () => pages,
     images,
     counts,
@@ -187,6 +197,9 @@ export function createRunBook(plan: PlanSummary, carried?: CarriedState): RunBoo
       changed = true;
     },
     end: (result) => ended(result.batch, result.counts),
+    setLimits(next) {
+      limits = next;
+    },
     setPaused() {
       paused = true;
       block = null;
@@ -237,7 +250,7 @@ export function createRunBook(plan: PlanSummary, carried?: CarriedState): RunBoo
         source: plan.source,
         simulated: plan.simulated,
         model: plan.model,
-        limits: plan.limits,
+        limits,
         startedAt: started,
         updatedAt: new Date().toISOString(),
         images: images(),
@@ -261,7 +274,7 @@ export function createRunBook(plan: PlanSummary, carried?: CarriedState): RunBoo
           callsUnderWay: questionsUnderWay(),
           tokensDone: sum.charged,
           tokensPerCall: plan.tokensPerCall,
-          limits: plan.limits,
+          limits,
           activeMs: active(),
         }),
         minutes: [],
@@ -279,6 +292,7 @@ export function createRunBook(plan: PlanSummary, carried?: CarriedState): RunBoo
     }),
     carry: () => ({
       plan,
+      limits,
       startedAt: started,
       pages,
       cursor,

@@ -1,4 +1,4 @@
-import type { Counts, Limits } from '../shared/types.ts';
+import type { AccountLimits, Counts, Limits } from '../shared/types.ts';
 
 /** A call's length before any was seen: the mission's 8 to 12 seconds. */
 const USUAL_CALL_MS = 10_000;
@@ -18,6 +18,20 @@ export function meanCall(
   return { tokens: seen.charged / seen.answered, ms: seen.modelMs / seen.answered };
 }
 
+/** What was unspent at the start is spent over a quarter of a minute (the limiter's burst). */
+const BURSTS_A_MINUTE = 4;
+
+/** More calls at once would only wait on the worker. */
+const MOST_FOR_BURST = 500;
+
+/** Calls in flight that the limits of this moment need, with what may be spent at once. */
+export function callsNeeded(limits: AccountLimits, call: { tokens: number; ms: number }): number {
+  const steady = callsInFlight(limits, call);
+  if (limits.spareTokens === 0) return steady;
+  const tokensPerMinute = limits.tokensPerMinute + BURSTS_A_MINUTE * limits.spareTokens;
+  return Math.max(steady, Math.min(MOST_FOR_BURST, callsInFlight({ ...limits, tokensPerMinute }, call)));
+}
+
 /**
  * Calls in flight that the limits need (Little's law with a margin): calls a second times seconds a call.
  * At least 1.
@@ -28,16 +42,16 @@ export function callsInFlight(limits: Limits, call: { tokens: number; ms: number
 }
 
 /**
- * How many child workflows run side by side, and how many pictures in each: one child of `batchSize` pictures where
- * the calls in flight need no more; fewer pictures side by side only where `concurrency` asks for fewer.
+ * How many child workflows run side by side, and how many pictures in each: as many as the calls in flight need, and
+ * one more, so that nothing idles while a batch ends and the next begins. Fewer pictures side by side only where
+ * `concurrency` asks for fewer; then the calls in flight are never more.
  */
 export function windowOf(sizes: { batchSize: number; concurrency: number | null; needed: number }): {
   children: number;
   sideBySide: number;
 } {
   const { batchSize, concurrency, needed } = sizes;
-  if (concurrency === null)
-    return { children: Math.max(1, Math.ceil(needed / batchSize)), sideBySide: batchSize };
+  if (concurrency === null) return { children: Math.ceil(needed / batchSize) + 1, sideBySide: batchSize };
   const children = Math.max(1, Math.ceil(concurrency / batchSize));
   return { children, sideBySide: Math.max(1, Math.floor(concurrency / children)) };
 }

@@ -63,7 +63,7 @@ export async function runScenario(s: AccountScenario): Promise<Outcome> {
   async function call(): Promise<void> {
     for (;;) {
       if (over) return;
-      const spend = await (await limiter.turn()).spend();
+      const spend = (await limiter.turn()).spend();
       spend.weigh('kind', formula);
       await clock.sleep(random() * (s.jitterMs ?? 5));
       const charge = Math.round(formula * (s.chargeFactor ?? 1));

@@ -9,7 +9,7 @@ export const progressOf = (change: Partial<Progress> = {}): Progress => ({
   source: '/pictures',
   simulated: false,
   model: 'gpt-4o',
-  limits: { requestsPerMinute: 480, tokensPerMinute: 28_000 },
+  limits: { requestsPerMinute: 480, tokensPerMinute: 28_000, from: 'told', spareTokens: 0 },
   startedAt: '2026-11-24T10:00:00.000Z',
   updatedAt: '2026-11-24T10:00:30.000Z',
   images: 4,

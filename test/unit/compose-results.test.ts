@@ -44,9 +44,10 @@ const progress = {
   updatedAt: '2025-11-26T02:54:00.000Z',
   images: 339,
   skipped: 2,
+  limits: { requestsPerMinute: 480, tokensPerMinute: 28_000, from: 'told', spareTokens: 0 },
   counts: { ...noCounts(), images: 10, answered: 60 },
 } as unknown as Progress;
-const performance = createPerformance(plan).summary(0);
+const performance = createPerformance(plan.limits).summary(0);
 
 const failed: PromptResult = {
   ok: false,
@@ -156,7 +157,7 @@ describe('spread', () => {
 
 describe('performance', () => {
   test('counts each time where it belongs', () => {
-    const times = createPerformance(plan);
+    const times = createPerformance(plan.limits);
     const timings = { signMs: 17, downloadMs: 363, encodeMs: 1, waitMs: 40, modelMs: 8_056 };
     times.add({
       ms: 87_110,
@@ -188,7 +189,7 @@ describe('performance', () => {
     { what: 'requests', charged: 10, minutes: 1 / 30, bottleneck: 'the limit of requests a minute' },
     { what: 'neither', charged: 1_500, minutes: 2, bottleneck: "the model's response time" },
   ])('held back by $what', ({ charged, minutes, bottleneck }) => {
-    const times = createPerformance(plan);
+    const times = createPerformance(plan.limits);
     const prompts = Object.fromEntries(
       Array.from({ length: 18 }, (_, i) => [`question-${i}`, answered({ tries: [aTry({ charged })] })]),
     );

@@ -14,7 +14,7 @@ const plan: PlanSummary = {
   prompts: [{ id: 'pothole-detection', name: 'Pothole Detection' }],
   batchSize: 4,
   concurrency: null,
-  limits: { requestsPerMinute: 480, tokensPerMinute: 28_000 },
+  limits: { requestsPerMinute: 480, tokensPerMinute: 28_000, from: 'told', spareTokens: 0 },
   tokensPerCall: 1_500,
   searchAttributes: [],
   warnings: ['URLs cannot be signed.'],

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { callsInFlight, meanCall, windowOf } from '../../src/workflows/window.ts';
+import { callsInFlight, callsNeeded, meanCall, windowOf } from '../../src/workflows/window.ts';
 
 test.each([
   { what: "the mission's limits", limits: [480, 28_000], tokens: 1_500, calls: 5 },
@@ -24,10 +24,10 @@ test.each([
 });
 
 test.each([
-  { batchSize: 4, concurrency: null, needed: 1, children: 1, sideBySide: 4 },
-  { batchSize: 4, concurrency: null, needed: 4, children: 1, sideBySide: 4 },
-  { batchSize: 4, concurrency: null, needed: 5, children: 2, sideBySide: 4 },
-  { batchSize: 4, concurrency: null, needed: 47, children: 12, sideBySide: 4 },
+  { batchSize: 4, concurrency: null, needed: 1, children: 2, sideBySide: 4 },
+  { batchSize: 4, concurrency: null, needed: 4, children: 2, sideBySide: 4 },
+  { batchSize: 4, concurrency: null, needed: 5, children: 3, sideBySide: 4 },
+  { batchSize: 4, concurrency: null, needed: 47, children: 13, sideBySide: 4 },
   { batchSize: 4, concurrency: 1, needed: 47, children: 1, sideBySide: 1 },
   { batchSize: 4, concurrency: 3, needed: 47, children: 1, sideBySide: 3 },
   { batchSize: 4, concurrency: 4, needed: 1, children: 1, sideBySide: 4 },
@@ -40,6 +40,15 @@ test.each([
     expect(windowOf(sizes)).toEqual({ children, sideBySide });
   },
 );
+
+test.each([
+  { what: 'nothing to spend at once', spareTokens: 0, calls: 5 },
+  { what: "a first tier's allowance", spareTokens: 28_000, calls: 24 },
+  { what: 'more than a worker can hold', spareTokens: 2_000_000, calls: 500 },
+])('calls needed: $what', ({ spareTokens, calls }) => {
+  const limits = { requestsPerMinute: 480, tokensPerMinute: 28_000, from: 'headers', spareTokens } as const;
+  expect(callsNeeded({ ...limits, requestsPerMinute: 48_000 }, { tokens: 1_500, ms: 10_000 })).toBe(calls);
+});
 
 const size = fc.integer({ min: 1, max: 16 });
 
@@ -55,13 +64,13 @@ test('asked-for concurrency is never exceeded, and missed by less than a call a 
   );
 });
 
-test('without it the window holds what the limits need, in whole batches and no more', () => {
+test('without it the window holds what the limits need, in whole batches, and one more', () => {
   fc.assert(
     fc.property(size, fc.integer({ min: 1, max: 10_000 }), (batchSize, needed) => {
       const { children, sideBySide } = windowOf({ batchSize, concurrency: null, needed });
       expect(sideBySide).toBe(batchSize);
-      expect(children * sideBySide).toBeGreaterThanOrEqual(needed);
-      expect(children * sideBySide).toBeLessThan(needed + batchSize);
+      expect((children - 1) * sideBySide).toBeGreaterThanOrEqual(needed);
+      expect((children - 1) * sideBySide).toBeLessThan(needed + batchSize);
     }),
   );
 });

@@ -1,7 +1,7 @@
 import type { Colors } from 'picocolors/types.js';
 import stringWidth from 'string-width';
 import { inWords, plural } from '../../shared/phrases.ts';
-import type { FailureKind, FailureLine } from '../../shared/types.ts';
+import type { AccountLimits, FailureKind, FailureLine } from '../../shared/types.ts';
 import type { LiveView } from '../live-view.ts';
 import { bar, clock, count, cut, LABEL, labelled, of, pad, percent } from './format.ts';
 
@@ -41,11 +41,11 @@ export function liveLines(view: LiveView, width: number, colors: Colors): string
   fact('Answers', of(view.answered, view.questions));
   fact(
     'Requests',
-    `${count(view.lastMinute.requests)} in the last minute, ${atMost(view.limits.requestsPerMinute)}`,
+    `${count(view.lastMinute.requests)} in the last minute, ${allowed(view.limits.requestsPerMinute, view.limits)}`,
   );
   fact(
     'Tokens',
-    `${count(view.lastMinute.tokens)} in the last minute, ${atMost(view.limits.tokensPerMinute)}`,
+    `${count(view.lastMinute.tokens)} in the last minute, ${allowed(view.limits.tokensPerMinute, view.limits)}`,
   );
   fact('Calls', `${count(view.callsUnderWay)} under way, ${count(view.waiting)} waiting their turn`);
   const troubles = troublesOf(view);
@@ -139,7 +139,9 @@ function remaining(view: LiveView): string {
   return view.listing ? `over ${inWords(view.remainingMs)} left` : `${inWords(view.remainingMs)} left`;
 }
 
-const atMost = (limit: number): string => `${count(limit)} at most`;
+/** A limit and who said so. */
+const allowed = (limit: number, { from }: AccountLimits): string =>
+  `${count(limit)} ${{ told: 'at most', headers: 'allowed by the provider', start: 'to begin with' }[from]}`;
 
 function troublesOf(view: LiveView): string {
   const troubles: [number, string][] = [
