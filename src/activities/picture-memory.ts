@@ -65,7 +65,8 @@ interface Waiter<T> {
  * still holds it (`gone`, `changed`) shows at the first reading only. That is as it should be, for the run is about
  * the content that was listed.
  *
- * It counts what lives, not what the garbage collector has yet to free: a process is larger than its bound.
+ * It counts what lives, not what the garbage collector has yet to free: a worker grows by the bound and some 200 MB more
+ * (`npm run bench:memory`), however many calls it is asked to have in flight.
  */
 export function createPictureMemory<T>({ maxBytes }: { maxBytes: number }): PictureMemory<T> {
   const entries = new Map<string, Entry<T>>();
