@@ -41,7 +41,7 @@ export async function startRun(
         // The fairness key is the run's own: runs of the same priority take turns at the model.
         priority: { ...(priority === null ? {} : { priorityKey: priority }), fairnessKey: run },
         staticSummary: `${simulated ? 'SIMULATED · ' : ''}${shortened(input.source)}`,
-        staticDetails: details(input, simulated),
+        staticDetails: details(input, simulated, priority),
       });
       return { run, workflowId, results: `${input.results}/${run}` };
     } catch (error) {
@@ -58,12 +58,15 @@ export async function startRun(
 const shortened = (text: string): string => (text.length > 150 ? `…${text.slice(-149)}` : text);
 
 /** Markdown for the Web UI. */
-function details(input: RunInput, simulated: boolean): string {
+function details(input: RunInput, simulated: boolean, priority: number | null): string {
   return [
     ...(simulated ? ['**SIMULATED**: no model looks at the pictures.', ''] : []),
     `- source: \`${input.source.replaceAll('`', "'")}\``,
     `- model: ${input.model ?? "the worker's"}, detail ${input.detail ?? "the worker's"}`,
     `- questions: ${input.prompts === undefined ? "the worker's prompts file" : input.prompts.prompts.map(({ name }) => name).join(', ')}`,
+    ...(priority === null
+      ? []
+      : [`- started with priority ${priority} (1 is the most urgent, 3 the usual, 5 the least)`]),
     `- results: \`${input.results ?? "the worker's place"}\``,
   ].join('\n');
 }

@@ -177,7 +177,7 @@ export async function sayUnderWay(
     say(
       startedHere
         ? `Run ${run} was under way when the engine last stopped: it goes on.`
-        : `Run ${run} is under way on this engine too; both share its limits.`,
+        : `Run ${run} is under way on this engine too; at its limits they take turns, and a more urgent one goes first.`,
     );
   }
   for (const run of await runsUnderWay(server, 'blocked')) {
