@@ -38,8 +38,8 @@ const HELD = 0.95;
 /** A level is worth its calls when a tenth more of them give at least a fortieth more answers a second. */
 const WORTHWHILE = 0.25;
 /** How far the level moves for what a comparison says, and at most. */
-const GAIN = 0.6;
-const LONGEST_STEP = 0.45;
+const GAIN = 0.8;
+const LONGEST_STEP = 0.6;
 /** Of so many calls that start, the first four in five to end are looked at: the rest may take a minute. */
 const CALLS = 30;
 const CALLS_AT_FIRST = 10;
@@ -68,7 +68,7 @@ export function createInFlightGuard({ max, clock }: { max: number; clock: Clock 
   /** While the lower level is tried: what the higher one gave. */
   let higher: Level = { inUse: 0, ms: 0 };
   let sample: Sample | null = null;
-  let lastSeen = clock.now();
+  let lastStart = clock.now();
 
   const setLimit = (level: number): void => {
     const before = limit;
@@ -77,13 +77,13 @@ export function createInFlightGuard({ max, clock }: { max: number; clock: Clock 
   };
 
   const beFree = (usualMs: number): void => {
-    [phase, lowestMs, bestThroughput] = ['free', usualMs, -Infinity];
+    [phase, sample, lowestMs, bestThroughput] = ['free', null, usualMs, -Infinity];
     setLimit(highest);
   };
 
-  const tryLower = (seen: Level, level: number): void => {
+  const tryLower = (seen: Level, level = Infinity): void => {
     [phase, higher] = ['lower', seen];
-    setLimit(Math.min(level, Math.log(limit - 1)));
+    setLimit(Math.min(level, seen.inUse - APART, Math.log(limit - 1)));
   };
 
   const conclude = {
@@ -92,12 +92,10 @@ export function createInFlightGuard({ max, clock }: { max: number; clock: Clock 
       bestThroughput = Math.max(bestThroughput, seen.inUse - seen.ms);
       // As many as gave the best throughput, were the latency twice the lowest.
       const likely = bestThroughput + lowestMs + SUSPICIOUS;
-      if (seen.ms > lowestMs + SUSPICIOUS) tryLower(seen, Math.min(seen.inUse - APART, likely));
+      if (seen.ms > lowestMs + SUSPICIOUS) tryLower(seen, likely);
       else setLimit(highest);
     },
-    higher(seen: Level) {
-      tryLower(seen, seen.inUse - APART);
-    },
+    higher: tryLower,
     lower(seen: Level) {
       const gained = 1 - (higher.ms - seen.ms) / Math.max(APART / 2, higher.inUse - seen.inUse);
       const step = Math.max(-LONGEST_STEP, Math.min(LONGEST_STEP, GAIN * (gained - WORTHWHILE)));
@@ -119,11 +117,8 @@ export function createInFlightGuard({ max, clock }: { max: number; clock: Clock 
   return {
     started(inUse) {
       const now = clock.now();
-      if (now - lastSeen > STALE_MS) {
-        sample = null;
-        beFree(Infinity);
-      }
-      lastSeen = now;
+      if (now - lastStart > STALE_MS) beFree(Infinity);
+      lastStart = now;
       sample ??= newSample(inUse);
       // It takes long until calls say that they take long; meanwhile no more are added.
       const late = now - sample.fullAt > Math.exp(lowestMs + SUSPICIOUS);
@@ -132,7 +127,6 @@ export function createInFlightGuard({ max, clock }: { max: number; clock: Clock 
       let joined = sample.open > 0 && (phase === 'free' || held) ? sample : null;
       if (joined && --joined.open === 0) joined.fullAt = now;
       return (ms) => {
-        lastSeen = clock.now();
         const mine = joined;
         joined = null;
         if (mine === null || mine !== sample) return;
