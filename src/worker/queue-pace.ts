@@ -16,6 +16,9 @@ const REFUSED: readonly number[] = [7, 12];
  */
 const GONE_AFTER_MS = 75_000;
 
+/** A call that gets no answer for so long counts as failed. */
+const LOOK_MS = 5_000;
+
 /** A reason that a person reads in `temporal task-queue config get`. */
 const ALONE = 'image-analysis: one worker, which paces itself';
 const INEXACT = 'image-analysis: with several partitions each worker takes its part of the limits';
@@ -34,7 +37,7 @@ const together = ({ perMinute: { requests, tokens }, tokensPerCall }: AccountPac
  */
 export async function paceQueue(options: {
   /** May be the one that the worker uses. */
-  connection: Pick<NativeConnection, 'workflowService' | 'withAbortSignal'>;
+  connection: Pick<NativeConnection, 'workflowService' | 'withDeadline'>;
   namespace: string;
   modelQueue: string;
   /** Of the worker that polls the queue. Two with the same identity would count as one. */
@@ -54,7 +57,7 @@ export async function paceQueue(options: {
   const now = options.now ?? (() => performance.now());
   const agesOfPollers = createAges(now);
   const ageOfRate = createAges(now);
-  const stopping = new AbortController();
+  let stopped = false;
   let settable = true;
   let hasPolled = false;
   let hasWarned = false;
@@ -139,7 +142,6 @@ export async function paceQueue(options: {
       view = await look(account);
       await act(view, account);
     } catch (error) {
-      if (stopping.signal.aborted) return;
       if (!isRefused(error)) {
         logger.debug({ modelQueue, error: String(error) }, 'the model queue was not looked at');
         return;
@@ -154,19 +156,20 @@ export async function paceQueue(options: {
     }
   };
 
+  const within = (): Promise<void> => connection.withDeadline(Date.now() + LOOK_MS, lookAndAct);
   let timer: NodeJS.Timeout;
-  let current = connection.withAbortSignal(stopping.signal, lookAndAct);
+  let current = within();
   await current;
   const next = (): void => {
-    if (stopping.signal.aborted) return;
+    if (stopped) return;
     timer = setTimeout(() => {
-      current = connection.withAbortSignal(stopping.signal, lookAndAct).finally(next);
+      current = within().finally(next);
     }, everyMs);
   };
   next();
   return {
     async stop() {
-      stopping.abort();
+      stopped = true;
       clearTimeout(timer);
       await current;
     },
