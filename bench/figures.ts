@@ -1,6 +1,4 @@
-import type { ResultEntry, ResultImage } from '../src/shared/results.ts';
 import type { Limits } from '../src/shared/types.ts';
-import type { LedgerEntry } from '../src/simulator/ledger.ts';
 import {
   busySpans,
   gapsOf,
@@ -11,8 +9,8 @@ import {
   type Span,
   timeFor,
 } from './pace.ts';
+import { atSpeed, type Recorded, type RecordedCall, type RecordedPicture } from './recorded.ts';
 import type { Scenario } from './scenarios.ts';
-import { atSpeed, type Recorded } from './whole-run.ts';
 
 /** What a whole run showed. Times in milliseconds of the bench's clock, that is at the scenario's speed. */
 export interface Figures {
@@ -41,12 +39,11 @@ export interface Figures {
   usedOfLeft: number | null;
   /** Of the account's tokens, after the last call. */
   unspentTokens: number;
-  workers: { most: number; peakBytes: number; peakBytesInAll: number; cpuMsPerCall: number };
+  /** `null` where the limiter ran alone. */
+  workers: { most: number; peakBytes: number; peakBytesInAll: number; cpuMsPerCall: number } | null;
   /** Shares of the pictures' time. `rest`: Temporal, and the worker's own work on pictures. */
   shares: { limiter: number; model: number; rest: number };
 }
-
-type Answered = Exclude<ResultEntry, { error: unknown }>;
 
 /** Under `auto` what was unspent at the start is spent in so long; calls may then go faster than the limits. */
 const BURST_MS = 15_000;
@@ -60,7 +57,7 @@ const PACE_CALLS = 10;
 export function figuresOf(scenario: Scenario, run: Recorded): Figures {
   const { account, told } = atSpeed(scenario);
   const timeMs = run.endedAt - run.startedAt;
-  const calls = run.ledger.toSorted((a, b) => a.at - b.at);
+  const calls = run.calls.toSorted((a, b) => a.at - b.at);
   const answered = calls.filter(({ status }) => status === 200);
   const minuteMs = 60_000 / scenario.speed;
   const rateLimited = calls.filter(({ status }) => status === 429).length;
@@ -93,7 +90,10 @@ export function figuresOf(scenario: Scenario, run: Recorded): Figures {
     rateLimited,
     rateLimitedInTenMinutes: rateLimited / Math.max(1, timeMs / (10 * minuteMs)),
     highest: highestWindow(calls, minuteMs),
-    allowed: scenario.told === 'auto' ? null : allowedIn(scenario.told, calls, run.workers.length),
+    allowed:
+      scenario.told === 'auto'
+        ? null
+        : allowedIn(scenario.told, calls, Math.max(scenario.workers ?? 1, run.workers.length)),
     firstAnswerMs: Math.min(...answered.map(({ at, ms }) => at + (ms ?? 0))) - run.startedAt,
     tailMs: lastFull === null ? null : run.endedAt - lastFull,
     idleMs: sum(gaps.map(({ from, to }) => to - from)),
@@ -102,31 +102,34 @@ export function figuresOf(scenario: Scenario, run: Recorded): Figures {
     medianLatencyMs: latencyMs,
     usedOfLeft: scenario.variant?.competitor === undefined ? null : usedOfLeft(run, calls, account, last),
     unspentTokens: calls.findLast((call) => call.account !== null)?.account?.remainingTokens ?? 0,
-    workers: {
-      most: run.workers.length,
-      peakBytes: Math.max(...run.workers.map(({ peakBytes }) => peakBytes)),
-      peakBytesInAll: sum(run.workers.map(({ peakBytes }) => peakBytes)),
-      cpuMsPerCall: sum(run.workers.map(({ cpuMs }) => cpuMs)) / calls.length,
-    },
-    shares: sharesOf(run.results.images, spans),
+    workers:
+      run.workers.length === 0
+        ? null
+        : {
+            most: run.workers.length,
+            peakBytes: Math.max(...run.workers.map(({ peakBytes }) => peakBytes)),
+            peakBytesInAll: sum(run.workers.map(({ peakBytes }) => peakBytes)),
+            cpuMsPerCall: sum(run.workers.map(({ cpuMs }) => cpuMs)) / calls.length,
+          },
+    shares: sharesOf(run.pictures, spans),
   };
 }
 
 /** The floor, as `bench/README.md` defines it. */
 function floorOf(
   scenario: Scenario,
-  { ledger, results }: Recorded,
+  { calls, pictures }: Recorded,
   limits: Limits,
   latencyMs: number,
 ): { ms: number; by: Figures['floorBy'] } {
-  const unspent = scenario.told === 'auto' ? unspentAtStart(ledger) : { requests: 0, tokens: 0 };
-  const admitted = sum(ledger.map((call) => call.admitted));
-  const went = ledger.filter((call) => call.admitted > 0).length;
+  const unspent = scenario.told === 'auto' ? unspentAtStart(calls) : { requests: 0, tokens: 0 };
+  const admitted = sum(calls.map((call) => call.admitted));
+  const went = calls.filter((call) => call.admitted > 0).length;
   const slowdown = scenario.variant?.slowdown;
   const undisturbedMs = atSpeed(scenario).latencyMs;
   // Where calls slow each other down, the chain as it was seen holds what the run did to itself.
-  const chains = results.images.map((image) =>
-    sum(answersOf(image).map(({ timings }) => (slowdown === undefined ? timings.modelMs : undisturbedMs))),
+  const chains = pictures.map(({ answers }) =>
+    sum(answers.map(({ ms }) => (slowdown === undefined ? ms : undisturbedMs))),
   );
   const parts = {
     tokens: ((admitted - unspent.tokens) / limits.tokensPerMinute) * 60_000,
@@ -140,8 +143,8 @@ function floorOf(
 }
 
 /** What the account had before the first call. */
-function unspentAtStart(ledger: readonly LedgerEntry[]): { requests: number; tokens: number } {
-  const first = ledger.find((call) => call.account !== null);
+function unspentAtStart(calls: readonly RecordedCall[]): { requests: number; tokens: number } {
+  const first = calls.find((call) => call.account !== null);
   if (first?.account == null) return { requests: 0, tokens: 0 };
   const { remainingRequests, remainingTokens } = first.account;
   return { requests: remainingRequests + 1, tokens: remainingTokens + first.admitted };
@@ -156,7 +159,7 @@ function lessThe(took: Recorded['took'], timeMs: number, account: Limits): Limit
   };
 }
 
-function usedOfLeft(run: Recorded, calls: readonly LedgerEntry[], account: Limits, last: number): number {
+function usedOfLeft(run: Recorded, calls: readonly RecordedCall[], account: Limits, last: number): number {
   const share = (last - run.startedAt) / (run.endedAt - run.startedAt);
   const refilled = ((last - run.startedAt) / 60_000) * account.tokensPerMinute;
   const left = refilled + unspentAtStart(calls).tokens - run.took.tokens * share;
@@ -164,7 +167,7 @@ function usedOfLeft(run: Recorded, calls: readonly LedgerEntry[], account: Limit
 }
 
 /** The most that may go in a minute of the real account: the limit and one call; of several workers one a worker and the queue's. */
-function allowedIn(told: Limits, calls: readonly LedgerEntry[], workers: number): Figures['allowed'] {
+function allowedIn(told: Limits, calls: readonly RecordedCall[], workers: number): Figures['allowed'] {
   const more = workers === 1 ? 1 : workers + QUEUE_CALLS;
   const largest = Math.max(0, ...calls.map(({ admitted }) => admitted));
   return {
@@ -177,30 +180,23 @@ function allowedIn(told: Limits, calls: readonly LedgerEntry[], workers: number)
  * Where the pictures' time went. A question waits from the end of the one before it until it is sent: for the limiter
  * while the limits held calls back, for Temporal and the worker while they did not.
  */
-function sharesOf(images: readonly ResultImage[], busy: readonly Span[]): Figures['shares'] {
+function sharesOf(pictures: readonly RecordedPicture[], busy: readonly Span[]): Figures['shares'] {
   const busyIn = overlapWith(busy);
   const total = { limiter: 0, model: 0, rest: 0 };
-  for (const image of images) {
-    let from = Date.parse(image.startedAt);
-    for (const { sentAt, timings } of answersOf(image)) {
-      const to = Date.parse(sentAt);
-      const limiter = busyIn({ from, to });
+  for (const { startedAt, endedAt, answers } of pictures) {
+    let from = startedAt;
+    for (const { sentAt, ms } of answers.toSorted((a, b) => a.sentAt - b.sentAt)) {
+      const limiter = busyIn({ from, to: sentAt });
       total.limiter += limiter;
-      total.model += timings.modelMs;
-      total.rest += Math.max(0, to - from) - limiter;
-      from = to + timings.modelMs;
+      total.model += ms;
+      total.rest += Math.max(0, sentAt - from) - limiter;
+      from = sentAt + ms;
     }
-    total.rest += Math.max(0, Date.parse(image.endedAt) - from);
+    total.rest += Math.max(0, endedAt - from);
   }
   const all = total.limiter + total.model + total.rest;
   return { limiter: total.limiter / all, model: total.model / all, rest: total.rest / all };
 }
-
-/** In the order in which they were asked. */
-const answersOf = (image: ResultImage): Answered[] =>
-  Object.values(image.answers)
-    .filter((entry): entry is Answered => !('error' in entry))
-    .sort((a, b) => a.sentAt.localeCompare(b.sentAt));
 
 const sum = (values: readonly number[]): number => values.reduce((total, value) => total + value, 0);
 

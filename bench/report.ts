@@ -54,17 +54,18 @@ export function textOf(scenario: Scenario, f: Figures): string {
     ['idle', `${seconds(f.idleMs)}${idle === '' ? '' : `: ${idle} …`}`],
     ['calls in flight', `${String(f.mostInFlight)} at most`],
     [
-      'worker',
-      `${megabytes(workers.peakBytes)} at most, ${workers.cpuMsPerCall.toFixed(1)} ms CPU a call` +
-        (workers.most === 1
-          ? ''
-          : `; ${megabytes(workers.peakBytesInAll)} in all ${String(workers.most)} workers`),
-    ],
-    [
       'pictures’ time',
       `${percent(shares.limiter)} limiter, ${percent(shares.model)} model, ${percent(shares.rest)} the rest`,
     ],
   ];
+  if (workers !== null) {
+    const inAll =
+      workers.most === 1
+        ? ''
+        : `; ${megabytes(workers.peakBytesInAll)} in all ${String(workers.most)} workers`;
+    const cpu = `${workers.cpuMsPerCall.toFixed(1)} ms CPU a call`;
+    rows.push(['worker', `${megabytes(workers.peakBytes)} at most, ${cpu}${inAll}`]);
+  }
   if (f.mode === 'auto') rows.push(['unspent at the end', `${String(f.unspentTokens)} tokens`]);
   if (f.usedOfLeft !== null) rows.push(['used of what is left', percent(f.usedOfLeft)]);
   const missed = checksOf(scenario, f).filter(({ kept }) => !kept);

@@ -3,9 +3,10 @@ import { parseArgs } from 'node:util';
 import type { Limits } from '../src/shared/types.ts';
 import { figuresOf } from './figures.ts';
 import { type Plot, plotOf } from './plot.ts';
+import type { Recorded } from './recorded.ts';
 import { checksOf, lineOf, textOf } from './report.ts';
 import { type Scenario, SCENARIOS } from './scenarios.ts';
-import { type Recorded, wholeRun } from './whole-run.ts';
+import { wholeRun } from './whole-run.ts';
 
 /**
  * `npm run bench [-- NAME … | --all] [--json] [--plot FILE] [--pictures N]`: whole runs against the simulator, each beside the shortest
@@ -63,7 +64,7 @@ function plotFor(scenario: Scenario, run: Recorded): Plot {
     told === 'auto' ? [] : [{ label: `told: ${grouped(told)}`, tokensPerMinute: told.tokensPerMinute }];
   return {
     title: `Tokens of the last minute: ${name}`,
-    calls: run.ledger.toSorted((a, b) => a.at - b.at),
+    calls: run.calls.toSorted((a, b) => a.at - b.at),
     startedAt: run.startedAt,
     endedAt: run.endedAt,
     speed,

@@ -40,6 +40,9 @@ export interface Bounds {
   usedOfLeft?: number;
 }
 
+/** The questions of `prompts.yaml`. */
+export const PROMPTS = 6;
+
 const TIER_1: Limits = { requestsPerMinute: 500, tokensPerMinute: 30_000 };
 const TOLD_1: Limits = { requestsPerMinute: 480, tokensPerMinute: 28_000 };
 const WIDE: Limits = { requestsPerMinute: 10_000, tokensPerMinute: 20_000_000 };

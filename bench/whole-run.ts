@@ -4,45 +4,15 @@ import { join } from 'node:path';
 import { Client, Connection } from '@temporalio/client';
 import { limitsText, readConfig } from '../src/config.ts';
 import { ANALYZE_IMAGES, modelQueueOf } from '../src/shared/names.ts';
-import type { ResultsFile } from '../src/shared/results.ts';
-import type { Limits, RunInput, RunResult } from '../src/shared/types.ts';
+import type { ResultEntry, ResultsFile } from '../src/shared/results.ts';
+import type { RunInput, RunResult } from '../src/shared/types.ts';
 import type { LedgerEntry } from '../src/simulator/ledger.ts';
 import { startSimulator } from '../src/simulator/server.ts';
 import { distinctPicture } from '../test/helpers/cli.ts';
 import { startTemporal } from '../test/helpers/temporal-server.ts';
-import type { Scenario } from './scenarios.ts';
-import { createWorkers, type Workers, type WorkerUsage } from './workers.ts';
-
-/** What a whole run left behind. Times in milliseconds of the bench's clock, that is at the scenario's speed. */
-export interface Recorded {
-  startedAt: number;
-  endedAt: number;
-  ledger: readonly LedgerEntry[];
-  results: ResultsFile;
-  workers: readonly WorkerUsage[];
-  /** What another process at the account took in that time. */
-  took: { requests: number; tokens: number };
-}
-
-/** The questions of `prompts.yaml`. */
-const PROMPTS = 6;
-
-/** Limits and latency at the scenario's speed. */
-export function atSpeed({ account, told, latencyMs, speed }: Scenario): {
-  account: Limits;
-  told: Limits | 'auto';
-  latencyMs: number;
-} {
-  const faster = (limits: Limits): Limits => ({
-    requestsPerMinute: limits.requestsPerMinute * speed,
-    tokensPerMinute: limits.tokensPerMinute * speed,
-  });
-  return {
-    account: faster(account),
-    told: told === 'auto' ? told : faster(told),
-    latencyMs: latencyMs / speed,
-  };
-}
+import { atSpeed, type Recorded, type RecordedPicture } from './recorded.ts';
+import { PROMPTS, type Scenario } from './scenarios.ts';
+import { createWorkers, type Workers } from './workers.ts';
 
 /** Runs a scenario end to end: real Temporal server, worker processes as they are built, the simulator as the account. */
 export async function wholeRun(scenario: Scenario): Promise<Recorded> {
@@ -87,8 +57,8 @@ export async function wholeRun(scenario: Scenario): Promise<Recorded> {
     return {
       startedAt,
       endedAt: Date.now(),
-      ledger: simulator.ledger,
-      results: JSON.parse(readFileSync(file, 'utf8')) as ResultsFile,
+      calls: simulator.ledger,
+      pictures: picturesIn(JSON.parse(readFileSync(file, 'utf8')) as ResultsFile),
       workers: workers.usage(),
       took: {
         requests: simulator.competitorTook.requests - before.requests,
@@ -104,6 +74,18 @@ export async function wholeRun(scenario: Scenario): Promise<Recorded> {
     rmSync(folder, { recursive: true, force: true });
   }
 }
+
+const isAnswer = (entry: ResultEntry): entry is Exclude<ResultEntry, { error: unknown }> =>
+  !('error' in entry);
+
+const picturesIn = ({ images }: ResultsFile): RecordedPicture[] =>
+  images.map(({ startedAt, endedAt, answers }) => ({
+    startedAt: Date.parse(startedAt),
+    endedAt: Date.parse(endedAt),
+    answers: Object.values(answers)
+      .filter(isAnswer)
+      .map(({ sentAt, timings }) => ({ sentAt: Date.parse(sentAt), ms: timings.modelMs })),
+  }));
 
 function makePictures(folder: string, count: number): string {
   const pictures = join(folder, 'pictures');

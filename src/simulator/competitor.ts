@@ -9,6 +9,24 @@ export interface CompetitorOptions {
   tokensPerCall: number;
 }
 
+/** Time as the competitor sees it. */
+interface Timer {
+  /** Milliseconds of a clock that does not go back. */
+  now(): number;
+  /** Calls `run` once after `ms`; the returned function calls it off. */
+  after(ms: number, run: () => void): () => void;
+}
+
+const realTime: Timer = {
+  now: () => performance.now(),
+  after(ms, run) {
+    const timer = setTimeout(run, ms);
+    return () => {
+      clearTimeout(timer);
+    };
+  },
+};
+
 export interface Competitor {
   /** What it has taken so far. */
   readonly taken: { requests: number; tokens: number };
@@ -20,12 +38,17 @@ export interface Competitor {
  * people's requests does. A call that the account refuses waits for as long as it was told, and the ones behind it with
  * it; so it gets its share in the end, and no more.
  */
-export function startCompetitor(account: LimitAccount, options: CompetitorOptions, seed: number): Competitor {
+export function startCompetitor(
+  account: LimitAccount,
+  options: CompetitorOptions,
+  seed: number,
+  clock: Timer = realTime,
+): Competitor {
   const { share, tokensPerCall } = options;
   const taken = { requests: 0, tokens: 0 };
   let n = 0;
-  let due = performance.now();
-  let timer: NodeJS.Timeout | undefined;
+  let due = clock.now();
+  let callOff = (): void => undefined;
 
   /** Random time from one call to the next, at the limits that hold now. */
   const gapMs = (): number => {
@@ -34,11 +57,10 @@ export function startCompetitor(account: LimitAccount, options: CompetitorOption
     return (-Math.log(1 - draw(seed, 'competitor', n)) / callsPerMinute) * 60_000;
   };
   const waitFor = (ms: number): void => {
-    timer = setTimeout(call, ms);
-    timer.unref();
+    callOff = clock.after(ms, call);
   };
   function call(): void {
-    while (due <= performance.now()) {
+    while (due <= clock.now()) {
       const admission = account.admit(tokensPerCall);
       if (!admission.admitted) {
         if (admission.waitMs !== null) waitFor(Math.ceil(admission.waitMs));
@@ -48,15 +70,15 @@ export function startCompetitor(account: LimitAccount, options: CompetitorOption
       taken.tokens += tokensPerCall;
       due += gapMs();
     }
-    waitFor(due - performance.now());
+    waitFor(due - clock.now());
   }
 
   due += gapMs();
-  waitFor(due - performance.now());
+  waitFor(due - clock.now());
   return {
     taken,
     stop: () => {
-      clearTimeout(timer);
+      callOff();
     },
   };
 }

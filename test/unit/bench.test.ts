@@ -10,10 +10,9 @@ import {
   overlapWith,
 } from '../../bench/pace.ts';
 import { plotOf } from '../../bench/plot.ts';
+import type { Recorded, RecordedCall } from '../../bench/recorded.ts';
 import { checksOf, lineOf, textOf } from '../../bench/report.ts';
 import type { Scenario } from '../../bench/scenarios.ts';
-import type { Recorded } from '../../bench/whole-run.ts';
-import type { LedgerEntry } from '../../src/simulator/ledger.ts';
 
 /** A call a second at 60 requests and 60,000 tokens a minute is full pace. */
 const LIMITS = { requestsPerMinute: 60, tokensPerMinute: 60_000 };
@@ -91,8 +90,7 @@ describe('a run’s figures', () => {
     speed: 1,
     bounds: { ratio: 1.03, rateLimited: 0 },
   };
-  const call = (n: number, at: number, change: Partial<LedgerEntry> = {}) => ({
-    n,
+  const call = (n: number, at: number): RecordedCall => ({
     at,
     ms: 2_000,
     admitted: 1_000,
@@ -104,32 +102,27 @@ describe('a run’s figures', () => {
       resetRequestsMs: 0,
       resetTokensMs: 0,
     },
-    ...change,
   });
-  const answer = (sentAt: number) => ({
-    sentAt: new Date(sentAt).toISOString(),
-    timings: { signMs: 0, downloadMs: 0, encodeMs: 0, waitMs: 0, modelMs: 2_000 },
-  });
-  const START = Date.UTC(2026, 0, 1);
+  const START = 500_000;
   /** Eleven calls, one a second from the first second on, by eleven pictures. */
-  const recorded = (endedAt: number, calls = 11): Recorded =>
-    ({
+  const recorded = (endedAt: number, count = 11): Recorded => {
+    const sentAt = Array.from({ length: count }, (_, n) => START + 1_000 * (n + 1));
+    return {
       startedAt: START,
       endedAt: START + endedAt,
-      ledger: Array.from({ length: calls }, (_, n) => call(n + 1, START + 1_000 * (n + 1))),
-      results: {
-        images: Array.from({ length: calls }, (_, n) => ({
-          startedAt: new Date(START).toISOString(),
-          endedAt: new Date(START + 1_000 * (n + 1) + 2_500).toISOString(),
-          answers: { one: answer(START + 1_000 * (n + 1)) },
-        })),
-      },
+      calls: sentAt.map((at, n) => call(n + 1, at)),
+      pictures: sentAt.map((at) => ({
+        startedAt: START,
+        endedAt: at + 2_500,
+        answers: [{ sentAt: at, ms: 2_000 }],
+      })),
       workers: [
         { peakBytes: 200, cpuMs: 110 },
         { peakBytes: 300, cpuMs: 110 },
       ],
       took: { requests: 0, tokens: 0 },
-    }) as unknown as Recorded;
+    };
+  };
 
   test('with limits told', () => {
     const figures = figuresOf(scenario, recorded(14_000));
