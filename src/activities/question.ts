@@ -264,7 +264,7 @@ export function createQuestion(deps: QuestionDeps, parts: QuestionParts): { ask(
       ctx.log.info(route === 'url' ? 'trying signed URL' : 'asking by base64', about);
       reply = await ask(picture);
     } catch (err) {
-      ended(null);
+      ended(err instanceof ModelError && err.origin === 'timeout' ? performance.now() - started : null);
       if (!(err instanceof ModelError)) {
         mine.cancel();
         throw err;

@@ -1,4 +1,4 @@
-import { Context } from '@temporalio/activity';
+import { ApplicationFailure, Context } from '@temporalio/activity';
 import type { AccountLimits } from '../shared/types.ts';
 
 /** Where the worker's limiter is asked what holds. */
@@ -6,11 +6,15 @@ export interface LimitsInForce {
   now(): AccountLimits;
   /** Is told of every change. Returns a function that ends it. */
   onChange(listener: (limits: AccountLimits) => void): () => void;
+  /** The worker takes no new task: who waits for a change must wait elsewhere. */
+  stopping(): boolean;
 }
 
 /** A watch ends after so long although nothing changed, so that no activity stays open for days. */
 const LONGEST_MS = 3_600_000;
-const HEARTBEAT_MS = 10_000;
+
+/** With a heartbeat comes the news that the run has ended; a worker that stops is held up for no longer. */
+const HEARTBEAT_MS = 500;
 
 /** A change by less is not worth another window. */
 const MATERIAL = 0.02;
@@ -19,26 +23,38 @@ const MATERIAL = 0.02;
 export function createWatchLimits({ limitsInForce }: { limitsInForce: LimitsInForce }) {
   return async function watchLimits({ known }: { known: AccountLimits }): Promise<AccountLimits> {
     const ctx = Context.current();
-    const beat = setInterval(() => ctx.heartbeat(), HEARTBEAT_MS);
-    let end = (): void => {};
-    let timer: NodeJS.Timeout | undefined;
+    const ends: (() => void)[] = [];
     try {
       return await new Promise<AccountLimits>((resolve, reject) => {
         const look = (limits: AccountLimits): void => {
           if (isOther(known, limits)) resolve(limits);
         };
-        end = limitsInForce.onChange(look);
-        timer = setTimeout(() => resolve(limitsInForce.now()), LONGEST_MS);
+        const beat = setInterval(() => {
+          ctx.heartbeat();
+          if (limitsInForce.stopping()) reject(elsewhere());
+        }, HEARTBEAT_MS);
+        const timer = setTimeout(() => resolve(limitsInForce.now()), LONGEST_MS);
+        ends.push(
+          limitsInForce.onChange(look),
+          () => clearInterval(beat),
+          () => clearTimeout(timer),
+        );
         ctx.cancelled.catch(reject);
         look(limitsInForce.now());
       });
     } finally {
-      end();
-      clearTimeout(timer);
-      clearInterval(beat);
+      for (const end of ends) end();
     }
   };
 }
+
+/** Another worker goes on with the watch. */
+const elsewhere = (): ApplicationFailure =>
+  ApplicationFailure.create({
+    type: 'WorkerStops',
+    message: 'The worker stops.',
+    nextRetryDelay: '1 second',
+  });
 
 function isOther(a: AccountLimits, b: AccountLimits): boolean {
   const differs = (x: number, y: number): boolean => Math.abs(x - y) > MATERIAL * Math.max(x, y);

@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { Context } from '@temporalio/activity';
+import { Client } from '@temporalio/client';
 import {
   bundleWorkflowCode,
   DefaultLogger,
@@ -10,7 +11,6 @@ import {
   type WorkerOptions,
 } from '@temporalio/worker';
 import type { WorkflowBundle } from '@temporalio/worker';
-import type { Allowance } from '../activities/question.ts';
 import { createModelActivities, createRunActivities } from '../activities/index.ts';
 import { createTextTokens } from '../activities/text-tokens.ts';
 import { createUrlHealth } from '../activities/url-health.ts';
@@ -18,12 +18,16 @@ import type { Config } from '../config.ts';
 import type { Logger } from '../logger.ts';
 import { modelQueueOf, SEARCH_ATTRIBUTES } from '../shared/names.ts';
 import type { ImageResult } from '../shared/types.ts';
+import { createAllowance } from './allowance.ts';
 import { systemClock } from './limiter/clock.ts';
 import { createParts } from './parts.ts';
 import { loadPrompts } from './prompts-file.ts';
-import { createRateLimiter, type RateLimiter } from './limiter/rate-limiter.ts';
+import { createInFlightGuard } from './limiter/in-flight.ts';
+import { createRateLimiter } from './limiter/rate-limiter.ts';
+import { paceQueue } from './queue-pace.ts';
 import { installRuntime } from './runtime.ts';
 import { createLimitedSlots, type LimitedSlots } from './slot-supplier.ts';
+import { followStoredLimits } from './stored-limits.ts';
 
 /** The mission's mean; the limiter learns its own from the first calls. */
 const TOKENS_PER_CALL = 1_500;
@@ -68,7 +72,9 @@ export async function startWorkers(config: Config, { logger }: { logger: Logger 
     tokensPerCall: TOKENS_PER_CALL,
     clock: systemClock,
   });
-  const slots = createLimitedSlots(limiter, MAX_CALLS_IN_FLIGHT);
+  const guard = createInFlightGuard({ max: MAX_CALLS_IN_FLIGHT, clock: systemClock });
+  const slots = createLimitedSlots(limiter, guard.limit);
+  guard.onChange(slots.roomChanged);
   const connection = await NativeConnection.connect({ address: config.address });
   const modelQueue = modelQueueOf(config.taskQueue, config.account);
   const common: Omit<WorkerOptions, 'taskQueue'> = {
@@ -80,7 +86,7 @@ export async function startWorkers(config: Config, { logger }: { logger: Logger 
     maxHeartbeatThrottleInterval: '2 seconds',
     defaultHeartbeatThrottleInterval: '2 seconds',
   };
-  const runWorker = await Worker.create({
+  const runWorker: Worker = await Worker.create({
     ...common,
     workflowBundle: await workflowBundle(logger),
     taskQueue: config.taskQueue,
@@ -89,7 +95,11 @@ export async function startWorkers(config: Config, { logger }: { logger: Logger 
       account: config.account,
       taskQueue: config.taskQueue,
       loadPrompts: () => loadPrompts(config.promptsFile),
-      limitsInForce: { now: () => limiter.snapshot().limits, onChange: limiter.onLimits },
+      limitsInForce: {
+        now: () => limiter.snapshot().limits,
+        onChange: limiter.onLimits,
+        stopping: () => runWorker.getState() !== 'RUNNING',
+      },
       defaults: { model: config.model, detail: config.detail, results: config.results },
       api: config.api,
       route: config.route,
@@ -103,7 +113,7 @@ export async function startWorkers(config: Config, { logger }: { logger: Logger 
     taskQueue: modelQueue,
     activities: createModelActivities({
       ...parts,
-      allowance: allowanceOf(limiter, slots),
+      allowance: createAllowance(limiter, slots, guard),
       urlHealth: createUrlHealth(() => performance.now()),
       textTokens: createTextTokens(),
       pictureTokens: createTextTokens(),
@@ -113,6 +123,29 @@ export async function startWorkers(config: Config, { logger }: { logger: Logger 
     tuner: limitedTuner(slots),
     // One poller: only then does the slot that the limiter gave belong to the next task.
     maxConcurrentActivityTaskPolls: 1,
+  });
+  // Both before anything is polled: the first call goes by the right limits, and at the pace of all workers together.
+  const unfollow = await followStoredLimits({
+    client: new Client({ connection, namespace: config.namespace }),
+    modelQueue,
+    own: config.limits,
+    change(settings, storedAt) {
+      limiter.setLimits(settings);
+      logger.info({ ...settings, storedAt }, 'limits of the account');
+    },
+  });
+  const pace = await paceQueue({
+    connection,
+    namespace: config.namespace,
+    modelQueue,
+    identity: modelWorker.options.identity,
+    read() {
+      const { limits, tokensPerCall } = limiter.snapshot();
+      const { requestsPerMinute: requests, tokensPerMinute: tokens } = limits;
+      return { perMinute: { requests, tokens }, tokensPerCall, guessed: limiter.snapshot().guessed };
+    },
+    share: limiter.shareWith,
+    logger,
   });
   const workers = [runWorker, modelWorker];
   const shutdown = (): void => {
@@ -124,6 +157,8 @@ export async function startWorkers(config: Config, { logger }: { logger: Logger 
   );
   return {
     ended: allEnded(workers, shutdown).finally(async () => {
+      unfollow();
+      await pace.stop();
       await connection.close();
     }),
     shutdown,
@@ -158,26 +193,6 @@ function limitedTuner(slots: LimitedSlots): TunerHolder {
     activityTaskSlotSupplier: slots.supplier,
     localActivityTaskSlotSupplier: { type: 'fixed-size', numSlots: 1 },
     nexusTaskSlotSupplier: { type: 'fixed-size', numSlots: 1 },
-  };
-}
-
-/** The limiter in the activity's words. */
-function allowanceOf(limiter: RateLimiter, slots: LimitedSlots): Allowance {
-  return {
-    claim: slots.claim,
-    acquire: limiter.acquire,
-    closed: limiter.closed,
-    closeFor: limiter.closeFor,
-    slowDown: limiter.slowDown,
-    called: () => () => {},
-    left() {
-      const { lastMinute, waiting, limits } = limiter.snapshot();
-      return {
-        requestsLeft: Math.max(0, limits.requestsPerMinute - lastMinute.requests),
-        tokensLeft: Math.max(0, limits.tokensPerMinute - lastMinute.tokens),
-        waiting,
-      };
-    },
   };
 }
 

@@ -10,11 +10,12 @@ const KNOWN: AccountLimits = {
   spareTokens: 0,
 };
 
-function watching(now: AccountLimits) {
+function watching(now: AccountLimits, stopping = false) {
   const listeners = new Set<(limits: AccountLimits) => void>();
   const watch = createWatchLimits({
     limitsInForce: {
       now: () => now,
+      stopping: () => stopping,
       onChange(listener) {
         listeners.add(listener);
         return () => listeners.delete(listener);
@@ -46,6 +47,12 @@ test('waits for a change that matters, and stops listening', async () => {
   const changed = { ...KNOWN, tokensPerMinute: 60_000 };
   tell(changed);
   expect(await ended).toEqual(changed);
+  expect(listeners.size).toBe(0);
+});
+
+test('goes on elsewhere when the worker stops', async () => {
+  const { listeners, ended } = watching(KNOWN, true);
+  await expect(ended).rejects.toMatchObject({ type: 'WorkerStops', nonRetryable: false });
   expect(listeners.size).toBe(0);
 });
 

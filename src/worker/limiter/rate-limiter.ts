@@ -45,8 +45,9 @@ export interface LimiterSnapshot {
   readyInMs: number;
   /** Requests and tokens counted in the last 60 seconds. */
   lastMinute: { requests: number; tokens: number };
-  /** The mean call's tokens, as counted. */
+  /** The mean call's tokens, as counted; `guessed` until an answer has said something. */
   tokensPerCall: number;
+  guessed: boolean;
 }
 
 export interface RateLimiter {
@@ -116,6 +117,7 @@ export function createRateLimiter(options: {
   let settings = options.limits;
   let workers = 1;
   let mean = options.tokensPerCall;
+  let answered = false;
   let closedUntil = -Infinity;
   let turnIsOut = false;
   let cancelTimer: (() => void) | null = null;
@@ -222,6 +224,7 @@ export function createRateLimiter(options: {
       },
       admitted(server, billed = 0) {
         if (!open) return call.tokens;
+        answered = true;
         requests.read(call, clock.now(), server);
         const interval = tokens.read(call, clock.now(), server);
         if (interval !== null) charges.learn(interval.kinds, interval.ratio);
@@ -329,6 +332,7 @@ export function createRateLimiter(options: {
         readyInMs: Math.max(0, readyAt(mean) - now),
         lastMinute: lastMinute.totals(now),
         tokensPerCall: mean,
+        guessed: !answered,
       };
     },
     onLimits(listener) {
