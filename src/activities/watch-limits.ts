@@ -1,4 +1,4 @@
-import { ApplicationFailure, Context } from '@temporalio/activity';
+import { Context } from '@temporalio/activity';
 import type { AccountLimits } from '../shared/types.ts';
 
 /** Where the worker's limiter is asked what holds. */
@@ -31,7 +31,8 @@ export function createWatchLimits({ limitsInForce }: { limitsInForce: LimitsInFo
         };
         const beat = setInterval(() => {
           ctx.heartbeat();
-          if (limitsInForce.stopping()) reject(elsewhere());
+          // The run asks again, and another worker goes on with the watch.
+          if (limitsInForce.stopping()) resolve(limitsInForce.now());
         }, HEARTBEAT_MS);
         const timer = setTimeout(() => resolve(limitsInForce.now()), LONGEST_MS);
         ends.push(
@@ -47,14 +48,6 @@ export function createWatchLimits({ limitsInForce }: { limitsInForce: LimitsInFo
     }
   };
 }
-
-/** Another worker goes on with the watch. */
-const elsewhere = (): ApplicationFailure =>
-  ApplicationFailure.create({
-    type: 'WorkerStops',
-    message: 'The worker stops.',
-    nextRetryDelay: '1 second',
-  });
 
 function isOther(a: AccountLimits, b: AccountLimits): boolean {
   const differs = (x: number, y: number): boolean => Math.abs(x - y) > MATERIAL * Math.max(x, y);

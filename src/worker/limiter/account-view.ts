@@ -33,7 +33,7 @@ export interface AccountView {
 
 /** A call as the view needs it; what it is expected to be charged may be corrected later. */
 export interface ViewedCall {
-  readonly at: number;
+  at: number;
   kind: string;
   /** Tokens as they are counted, and as the formula says. */
   tokens: number;

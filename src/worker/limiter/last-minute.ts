@@ -5,7 +5,8 @@ const WHOLE = 1 + 1e-9;
 
 /** A call that went. Its tokens may be corrected later; it weighs by the ceilings that held when it went. */
 export interface SentCall {
-  readonly at: number;
+  /** When it goes; set again when it is sent, a little after it was taken. */
+  at: number;
   /** Highest sums of a minute. `Infinity`: none. */
   readonly ceilings: { readonly requests: number; readonly tokens: number };
   tokens: number;

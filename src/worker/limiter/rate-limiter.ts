@@ -218,6 +218,8 @@ export function createRateLimiter(options: {
       },
       weigh(kind, formula) {
         if (!open) return call.tokens;
+        // From now on it is known what it is, and it goes: it was only taken before.
+        if (call.kind === '') call.at = clock.now();
         Object.assign(call, { kind, formula });
         count(charges.estimate(kind, formula));
         return call.tokens;
