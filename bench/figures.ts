@@ -48,7 +48,10 @@ export interface Figures {
 /** Under `auto` what was unspent at the start is spent in so long; calls may then go faster than the limits. */
 const BURST_MS = 15_000;
 
-/** Tokens of the queue's own pace that may come on top of the limit where several workers share it: two calls. */
+/** A call is on its way for up to so long, so that the account may see a minute's first one late. */
+const ON_ITS_WAY_MS = 25;
+
+/** Calls of the queue's own pace that may come on top of the limit where several workers share it. */
 const QUEUE_CALLS = 2;
 
 /** So many calls tell full pace from a chance gap. */
@@ -170,9 +173,10 @@ function usedOfLeft(run: Recorded, calls: readonly RecordedCall[], account: Limi
 function allowedIn(told: Limits, calls: readonly RecordedCall[], workers: number): Figures['allowed'] {
   const more = workers === 1 ? 1 : workers + QUEUE_CALLS;
   const largest = Math.max(0, ...calls.map(({ admitted }) => admitted));
+  const minute = 1 + ON_ITS_WAY_MS / 60_000;
   return {
-    requests: told.requestsPerMinute + more,
-    tokens: told.tokensPerMinute + more * largest,
+    requests: Math.round(told.requestsPerMinute * minute + more),
+    tokens: Math.round(told.tokensPerMinute * minute + more * largest),
   };
 }
 

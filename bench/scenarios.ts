@@ -126,7 +126,7 @@ const SCENARIOS_BY_KEY = {
   },
   'windows-tier-4': {
     name: 'limits enforced second by second, 23 calls a second',
-    pictures: 200,
+    pictures: 300,
     account: { requestsPerMinute: 5_000, tokensPerMinute: 2_000_000 },
     told: { requestsPerMinute: 4_800, tokensPerMinute: 1_870_000 },
     latencyMs: 9_000,
@@ -150,12 +150,12 @@ const SCENARIOS_BY_KEY = {
   'charged-more-auto': wrongEstimate(1.5, 'auto'),
   slowdown: {
     name: 'a hidden slow-down from 5 calls in flight on',
-    pictures: 60,
+    pictures: 120,
     account: WIDE,
     told: 'auto',
     latencyMs: 1_700,
     speed: 2,
-    variant: { slowdown: { from: 5, power: 1.5 } },
+    variant: { slowdown: { from: 5, power: 1.25 } },
     bounds: { rateLimited: 0 },
   },
 } satisfies Record<string, Scenario>;

@@ -1,8 +1,10 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { createLimitAccount } from '../../src/simulator/account.ts';
+import { startCompetitor } from '../../src/simulator/competitor.ts';
 import { slowdownFactor } from '../../src/simulator/random.ts';
 import type { Simulator } from '../../src/simulator/server.ts';
+import { createVirtualClock } from '../helpers/virtual-clock.ts';
 import { askResponses, dataUrl, sample, send, simulator } from './simulator-kit.ts';
 
 const picture = dataUrl(sample('MARKET_CENTRE'));
@@ -157,17 +159,36 @@ describe('another process at the account', () => {
     expect(Number(headers.get('x-ratelimit-remaining-requests'))).toBeLessThan(499);
   });
 
-  test('takes its share in the long run', async () => {
-    // 400 calls a second are due; the moments are drawn, so the sum is within some percent only.
-    const competitor = { share: 0.4, tokensPerCall: 1_000 };
-    const limits = { requestsPerMinute: 1_000_000, tokensPerMinute: 60_000_000 };
-    const started = performance.now();
-    const shared = await simulator({ limits, competitor });
-    await new Promise((resolve) => setTimeout(resolve, 1_000));
-    const due = ((performance.now() - started) / 60_000) * 0.4 * limits.tokensPerMinute;
-    const { tokens, requests } = shared.competitorTook;
-    expect(tokens).toBe(requests * 1_000);
-    expect(tokens / due).toBeGreaterThan(0.8);
-    expect(tokens / due).toBeLessThan(1.2);
+  test('takes its share in the long run, and waits where there is nothing left', async () => {
+    const clock = createVirtualClock();
+    const limits = { requestsPerMinute: 500, tokensPerMinute: 30_000 };
+    const account = createLimitAccount(limits, clock.now);
+    const { taken, stop } = startCompetitor(account, { share: 0.4, tokensPerCall: 1_000 }, 1, clock);
+    await clock.advance(100 * 60_000);
+    // 1,200 calls are due; the moments are drawn, so the sum is within some percent only.
+    expect(taken.requests).toBeGreaterThan(1_100);
+    expect(taken.requests).toBeLessThan(1_300);
+    expect(taken.tokens).toBe(taken.requests * 1_000);
+
+    const before = taken.requests;
+    account.take({ requests: 0, tokens: 30_000 });
+    await clock.advance(1_900);
+    expect(taken.requests).toBe(before);
+    await clock.advance(60_000);
+    expect(taken.requests).toBeGreaterThan(before + 5);
+
+    stop();
+    expect(clock.timers()).toBe(0);
+  });
+
+  test('is there from the start where the option asks for it', async () => {
+    const competitor = { share: 0.5, tokensPerCall: 100 };
+    const shared = await simulator({
+      limits: { requestsPerMinute: 60_000, tokensPerMinute: 600_000 },
+      competitor,
+    });
+    await expect.poll(() => shared.competitorTook.tokens).toBeGreaterThan(100);
+    const { headers } = await askResponses(shared, picture);
+    expect(Number(headers.get('x-ratelimit-limit-tokens'))).toBe(600_000);
   });
 });
