@@ -38,7 +38,7 @@ const NEAR = 0.01;
  * What another live worker set a moment ago stands within this: the means of two workers always differ a little, and
  * they would correct each other at every look.
  */
-const NEAR_FOR_OTHERS = 0.05;
+const NEAR_FOR_OTHERS = 0.1;
 const MOMENT_MS = 10_000;
 
 /** What one worker does so that all of them share the account. Each comes to the same by itself; none leads. */
