@@ -19,7 +19,7 @@ export interface Figures {
   /** The shortest time that the account allows. */
   floorMs: number;
   /** Which of the floor's parts is the largest. */
-  floorBy: 'tokens' | 'requests' | 'chain' | 'slowdown';
+  floorBy: 'tokens' | 'burst' | 'requests' | 'chain' | 'slowdown';
   ratio: number;
   calls: number;
   rateLimited: number;
@@ -93,10 +93,7 @@ export function figuresOf(scenario: Scenario, run: Recorded): Figures {
     rateLimited,
     rateLimitedInTenMinutes: rateLimited / Math.max(1, timeMs / (10 * minuteMs)),
     highest: highestWindow(calls, minuteMs),
-    allowed:
-      scenario.told === 'auto'
-        ? null
-        : allowedIn(scenario.told, calls, Math.max(scenario.workers ?? 1, run.workers.length)),
+    allowed: scenario.told === 'auto' ? null : allowedIn(scenario, scenario.told, calls, run.workers.length),
     firstAnswerMs: Math.min(...answered.map(({ at, ms }) => at + (ms ?? 0))) - run.startedAt,
     tailMs: lastFull === null ? null : run.endedAt - lastFull,
     idleMs: sum(gaps.map(({ from, to }) => to - from)),
@@ -134,8 +131,10 @@ function floorOf(
   const chains = pictures.map(({ answers }) =>
     sum(answers.map(({ ms }) => (slowdown === undefined ? ms : undisturbedMs))),
   );
+  const perMs = limits.tokensPerMinute / 60_000;
   const parts = {
-    tokens: ((admitted - unspent.tokens) / limits.tokensPerMinute) * 60_000,
+    tokens: (admitted - unspent.tokens) / perMs,
+    burst: scenario.told === 'auto' ? admitted / (perMs + unspent.tokens / BURST_MS) : 0,
     requests: ((went - unspent.requests) / limits.requestsPerMinute) * 60_000,
     chain: Math.max(...chains),
     slowdown: slowdown === undefined ? 0 : (went * undisturbedMs) / slowdown.from,
@@ -170,10 +169,16 @@ function usedOfLeft(run: Recorded, calls: readonly RecordedCall[], account: Limi
 }
 
 /** The most that may go in a minute of the real account: the limit and one call; of several workers one a worker and the queue's. */
-function allowedIn(told: Limits, calls: readonly RecordedCall[], workers: number): Figures['allowed'] {
+function allowedIn(
+  scenario: Scenario,
+  told: Limits,
+  calls: readonly RecordedCall[],
+  processes: number,
+): Figures['allowed'] {
+  const workers = Math.max(scenario.workers ?? 1, processes);
   const more = workers === 1 ? 1 : workers + QUEUE_CALLS;
   const largest = Math.max(0, ...calls.map(({ admitted }) => admitted));
-  const minute = 1 + ON_ITS_WAY_MS / 60_000;
+  const minute = 1 + (ON_ITS_WAY_MS * scenario.speed) / 60_000;
   return {
     requests: Math.round(told.requestsPerMinute * minute + more),
     tokens: Math.round(told.tokensPerMinute * minute + more * largest),

@@ -59,7 +59,7 @@ const mission = (pictures: number, told: Scenario['told']): Omit<Scenario, 'name
 });
 
 const workers = (count: number): Scenario => ({
-  ...mission(50, TOLD_1),
+  ...mission(40, TOLD_1),
   name: `${count} workers, one added and one killed`,
   workers: count,
   changesWorkers: true,
@@ -67,8 +67,8 @@ const workers = (count: number): Scenario => ({
 });
 
 /** The account charges `chargeFactor` times what the published rules say; it costs at most 2 % of the time. */
-const wrongEstimate = (chargeFactor: number, told: Scenario['told']): Scenario => ({
-  ...mission(chargeFactor < 1 ? 50 : 30, told),
+const wrongEstimate = (chargeFactor: number, pictures: number, told: Scenario['told']): Scenario => ({
+  ...mission(pictures, told),
   name: `charged ${chargeFactor} times the estimate`,
   variant: { chargeFactor },
   bounds: { ratio: 1.05, rateLimited: 0 },
@@ -76,7 +76,7 @@ const wrongEstimate = (chargeFactor: number, told: Scenario['told']): Scenario =
 
 const SCENARIOS_BY_KEY = {
   'mission-40': { ...mission(40, TOLD_1), name: '40 pictures of the mission', short: true },
-  'mission-40-auto': { ...mission(40, 'auto'), name: '40 pictures of the mission', short: true },
+  'mission-100-auto': { ...mission(100, 'auto'), name: '100 pictures of the mission', short: true },
   mission: { ...mission(339, TOLD_1), name: 'the mission' },
   'mission-auto': { ...mission(339, 'auto'), name: 'the mission' },
   'tier-2': {
@@ -119,7 +119,7 @@ const SCENARIOS_BY_KEY = {
     short: true,
   },
   windows: {
-    ...mission(40, TOLD_1),
+    ...mission(20, TOLD_1),
     name: 'limits enforced second by second',
     variant: { windowMs: 1_000 },
     bounds: { ratio: 1.03, rateLimited: 1 },
@@ -135,7 +135,7 @@ const SCENARIOS_BY_KEY = {
     bounds: { rateLimited: 1 },
   },
   shared: {
-    ...mission(30, 'auto'),
+    ...mission(45, 'auto'),
     name: 'another process takes 40 % of the account',
     speed: 5,
     variant: { competitor: { share: 0.4, tokensPerCall: 1_000 } },
@@ -144,13 +144,13 @@ const SCENARIOS_BY_KEY = {
   'workers-2': workers(2),
   'workers-4': workers(4),
   'workers-8': workers(8),
-  'charged-less': wrongEstimate(0.5, TOLD_1),
-  'charged-less-auto': wrongEstimate(0.5, 'auto'),
-  'charged-more': wrongEstimate(1.5, TOLD_1),
-  'charged-more-auto': wrongEstimate(1.5, 'auto'),
+  'charged-less': wrongEstimate(0.5, 50, TOLD_1),
+  'charged-less-auto': wrongEstimate(0.5, 150, 'auto'),
+  'charged-more': wrongEstimate(1.5, 30, TOLD_1),
+  'charged-more-auto': wrongEstimate(1.5, 60, 'auto'),
   slowdown: {
     name: 'a hidden slow-down from 5 calls in flight on',
-    pictures: 120,
+    pictures: 80,
     account: WIDE,
     told: 'auto',
     latencyMs: 1_700,

@@ -152,8 +152,11 @@ describe('a run’s figures', () => {
 
   test('under auto the floor is the account’s, less what was unspent at the start', () => {
     const figures = figuresOf({ ...scenario, told: 'auto' }, recorded(90_000, 80));
-    // 80,000 tokens, of which 66,000 were there; the requests are as many.
-    expect(figures.floorMs).toBeCloseTo((14_000 / 66_000) * 60_000 + 2_000);
+    // 80,000 tokens, of which 66,000 were there to be spent within 15 seconds; the requests are as many.
+    expect(figures.floorBy).toBe('burst');
+    expect(figures.floorMs).toBeCloseTo((80_000 / (66_000 + 4 * 66_000)) * 60_000 + 2_000);
+    const longer = figuresOf({ ...scenario, told: 'auto' }, recorded(210_000, 200));
+    expect(longer.floorMs).toBeCloseTo((134_000 / 66_000) * 60_000 + 2_000);
     expect(figures.allowed).toBeNull();
   });
 

@@ -13,7 +13,7 @@ const named = (key: string): Scenario => {
 describe('the limiter alone keeps every bound of the bench, at the real account’s speed', () => {
   test.each([
     'mission-40',
-    'mission-40-auto',
+    'mission-100-auto',
     'mission',
     'mission-auto',
     'requests',
