@@ -1,4 +1,6 @@
+import { randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
+import { hostname } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { Context } from '@temporalio/activity';
 import { Client } from '@temporalio/client';
@@ -80,6 +82,8 @@ export async function startWorkers(config: Config, { logger }: { logger: Logger 
   const common: Omit<WorkerOptions, 'taskQueue'> = {
     connection,
     namespace: config.namespace,
+    // Workers are counted by it, and the process of every container may be number 1.
+    identity: `${process.pid}@${hostname()}-${randomBytes(3).toString('hex')}`,
     shutdownGraceTime: GRACE,
     shutdownForceTime: FORCE,
     // A cancel and a tries' record reach the other side with the next heartbeat.
@@ -140,9 +144,9 @@ export async function startWorkers(config: Config, { logger }: { logger: Logger 
     modelQueue,
     identity: modelWorker.options.identity,
     read() {
-      const { limits, tokensPerCall } = limiter.snapshot();
+      const { limits, tokensPerCall, guessed } = limiter.snapshot();
       const { requestsPerMinute: requests, tokensPerMinute: tokens } = limits;
-      return { perMinute: { requests, tokens }, tokensPerCall, guessed: limiter.snapshot().guessed };
+      return { perMinute: { requests, tokens }, tokensPerCall, guessed };
     },
     share: limiter.shareWith,
     logger,
