@@ -49,6 +49,9 @@ const WIDE: Limits = { requestsPerMinute: 10_000, tokensPerMinute: 20_000_000 };
 
 const ON_THE_FLOOR: Bounds = { ratio: 1.03, rateLimited: 0 };
 
+/** The margin that `auto` leaves unspent is four seconds of the account's time at any speed, much of so short a run. */
+const SHORT_AUTO: Bounds = { ratio: 1.08, rateLimited: 0 };
+
 const mission = (pictures: number, told: Scenario['told']): Omit<Scenario, 'name'> => ({
   pictures,
   account: TIER_1,
@@ -71,12 +74,17 @@ const wrongEstimate = (chargeFactor: number, pictures: number, told: Scenario['t
   ...mission(pictures, told),
   name: `charged ${chargeFactor} times the estimate`,
   variant: { chargeFactor },
-  bounds: { ratio: 1.05, rateLimited: 0 },
+  bounds: told === 'auto' ? SHORT_AUTO : { ratio: 1.05, rateLimited: 0 },
 });
 
 const SCENARIOS_BY_KEY = {
   'mission-40': { ...mission(40, TOLD_1), name: '40 pictures of the mission', short: true },
-  'mission-100-auto': { ...mission(100, 'auto'), name: '100 pictures of the mission', short: true },
+  'mission-100-auto': {
+    ...mission(100, 'auto'),
+    name: '100 pictures of the mission',
+    bounds: SHORT_AUTO,
+    short: true,
+  },
   mission: { ...mission(339, TOLD_1), name: 'the mission' },
   'mission-auto': { ...mission(339, 'auto'), name: 'the mission' },
   'tier-2': {

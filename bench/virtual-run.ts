@@ -28,7 +28,12 @@ const ON_ITS_WAY_MS = 20;
 export function onVirtualClock(scenario: Scenario): Scenario {
   const { competitor, slowdown } = scenario.variant ?? {};
   const wide = competitor === undefined && slowdown === undefined;
-  return { ...scenario, speed: 1, bounds: { ...(wide ? { ratio: 1.03 } : {}), ...scenario.bounds } };
+  const { ratio = 1.03 } = scenario.bounds;
+  return {
+    ...scenario,
+    speed: 1,
+    bounds: { ...scenario.bounds, ...(wide ? { ratio: Math.min(ratio, 1.05) } : {}) },
+  };
 }
 
 interface Question {
