@@ -1,5 +1,5 @@
 import type { ActivitySlotInfo } from '@temporalio/worker';
-import { callsNeeded, meanCall, windowOf } from '../src/workflows/window.ts';
+import { callsNeeded, hasRoom, meanCall, windowOf } from '../src/workflows/window.ts';
 import { createLimitAccount, type AccountState } from '../src/simulator/account.ts';
 import { startCompetitor } from '../src/simulator/competitor.ts';
 import { draw, latencyMs, slowdownFactor } from '../src/simulator/random.ts';
@@ -67,6 +67,7 @@ export async function virtualRun(scenario: Scenario): Promise<Recorded> {
     const settings = told === 'auto' ? ({ requestsPerMinute: told, tokensPerMinute: told } as const) : told;
     const limiter = createRateLimiter({ limits: settings, ...PLANNED, clock });
     limiter.shareWith(count);
+    limiter.usedBy(count);
     const guard = createInFlightGuard({ max: MAX_IN_FLIGHT, clock });
     const slots = createLimitedSlots(limiter, guard.limit);
     guard.onChange(slots.roomChanged);
@@ -80,7 +81,9 @@ export async function virtualRun(scenario: Scenario): Promise<Recorded> {
     if (now === undefined) return;
     const needed = callsNeeded(now, meanCall(PLANNED, seen));
     const { children, sideBySide } = windowOf({ batchSize: BATCH, concurrency: null, needed });
-    while (pictures.length < scenario.pictures && pictures.length - ended < children * sideBySide) {
+    const running = (): number => (pictures.length - ended) / sideBySide;
+    const left = (): number => Math.ceil((scenario.pictures - pictures.length) / BATCH);
+    while (left() > 0 && hasRoom({ running: running(), children, left: left() })) {
       pictures.push({ startedAt: clock.now(), endedAt: 0, answers: [] });
       tasks.add({ picture: pictures.length - 1, left: PROMPTS });
     }

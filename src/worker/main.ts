@@ -149,6 +149,7 @@ export async function startWorkers(config: Config, { logger }: { logger: Logger 
       return { perMinute: { requests, tokens }, tokensPerCall, guessed };
     },
     share: limiter.shareWith,
+    count: limiter.usedBy,
     logger,
   });
   const workers = [runWorker, modelWorker];

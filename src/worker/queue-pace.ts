@@ -46,6 +46,8 @@ export async function paceQueue(options: {
   read: () => AccountPace;
   /** Told whenever it changes: by its own limiter this worker takes one n-th of the limits. 1 where the server paces. */
   share(workers: number): void;
+  /** Told whenever it changes: so many workers poll the queue. */
+  count(workers: number): void;
   logger: Logger;
   /** Time between two looks, in milliseconds. */
   everyMs?: number;
@@ -123,6 +125,7 @@ export async function paceQueue(options: {
     if (decision.share !== share) options.share((share = decision.share));
     if (view.workers !== workers) {
       workers = view.workers;
+      options.count(workers);
       logger.info({ modelQueue, workers }, 'workers that share the account');
     }
     if (view.partitions > 1)

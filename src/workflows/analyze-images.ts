@@ -20,7 +20,7 @@ import { listImages, salvageBatch, saveResults, saveSegment } from './policies.t
 import { createRunBook, type CarriedState } from './run-book.ts';
 import { createRunControl } from './run-control.ts';
 import { planTheRun, publishState } from './run-start.ts';
-import { callsNeeded, meanCall, windowOf } from './window.ts';
+import { callsNeeded, hasRoom, meanCall, windowOf } from './window.ts';
 
 /**
  * Parent workflow: plans the run, lists the pictures page by page and keeps a sliding window of child workflows, four
@@ -61,10 +61,10 @@ export async function analyzeImages(input: RunInput, carried?: CarriedState): Pr
       const needed = callsNeeded(book.limits, meanCall(plan, book.counts()));
       return windowOf({ batchSize, concurrency, needed });
     };
-    // The last batches begin together, so that none of them is left to end alone while the limits idle.
-    const last = (): boolean =>
-      concurrency === null && book.listed && book.batches() - book.nextBatch <= window().children;
-    const room = (): boolean => !gate.closed && (children.size < window().children || last());
+    const left = (): number | null =>
+      concurrency === null && book.listed ? book.batches() - book.nextBatch : null;
+    const room = (): boolean =>
+      !gate.closed && hasRoom({ running: children.size, children: window().children, left: left() });
     for (;;) {
       await condition(() => historyIsFull() || (nextPlace() === undefined ? book.listed : room()));
       const next = nextPlace();

@@ -55,3 +55,10 @@ export function windowOf(sizes: { batchSize: number; concurrency: number | null;
   const children = Math.max(1, Math.ceil(concurrency / batchSize));
   return { children, sideBySide: Math.max(1, Math.floor(concurrency / children)) };
 }
+
+/**
+ * Whether another batch may begin. The last ones begin together: none of them is then left to end alone while the limits
+ * idle. `left`: batches that have not begun; `null` while that is not known, or the window must not be exceeded.
+ */
+export const hasRoom = (run: { running: number; children: number; left: number | null }): boolean =>
+  run.running < run.children || (run.left !== null && run.left <= run.children);

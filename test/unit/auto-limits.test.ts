@@ -113,7 +113,7 @@ describe('what was unspent at the start', () => {
 });
 
 describe('another process on the account', () => {
-  test.each([1, 2, 3, 4, 5])('takes 40 %%: few refusals, and the rest is used (%i)', async (seed) => {
+  test.each([1, 2, 3, 4, 5])('takes two fifths: few refusals, and the rest is used (seed %i)', async (seed) => {
     const endMs = 600_000;
     const scenario = { ...BASE, pictures: 400, limits: AUTO, others: 0.4, endMs, seed };
     const { ours, theirs, refused } = await runScenario(scenario);

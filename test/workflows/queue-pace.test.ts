@@ -86,6 +86,7 @@ async function pace(
     identity,
     read: () => EIGHT,
     share: (workers) => shares.push(workers),
+    count: () => {},
     logger,
     everyMs: 50,
     ...options,

@@ -187,8 +187,23 @@ function createTrack(
       base = { at, remaining };
       if (before === null) return null;
       const ms = at - before.at;
-      const used = Math.min(limit, before.remaining + (limit / MINUTE_MS) * ms) - remaining;
-      const own = between(before.at, at);
+      // What is refilled while the allowance is full is lost, and hides what was charged before: only what went since
+      // the last such moment adds up.
+      const perMs = limit / MINUTE_MS;
+      let since = before;
+      let level = before;
+      let own: ViewedCall[] = [];
+      for (const call of between(before.at, at)) {
+        const left = level.remaining + perMs * (call.at - level.at);
+        if (left >= limit) {
+          since = { at: call.at, remaining: limit };
+          own = [];
+        }
+        own.push(call);
+        level = { at: call.at, remaining: Math.min(limit, left) - weigh(call.tokens) };
+      }
+      if (level.remaining + perMs * (at - level.at) >= limit) return null;
+      const used = since.remaining + perMs * (at - since.at) - remaining;
       const more = used - charged(own);
       const decay = Math.exp(-ms / OTHERS_MS);
       othersTook = othersTook * decay + more;

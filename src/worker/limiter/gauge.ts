@@ -60,7 +60,7 @@ const CATCH_UP = 1.05;
 
 /** So many times the error that was seen is kept in reserve, up to this part of the allowance. */
 const ERRORS_KEPT = 3;
-const LARGEST_RESERVE = 0.4;
+const LARGEST_RESERVE = 0.25;
 
 /** @param learned - Whether enough was seen to know what calls are charged. */
 export function createGauge(kind: LimitKind, start: number, learned: () => boolean): Gauge {
@@ -134,10 +134,11 @@ export function createGauge(kind: LimitKind, start: number, learned: () => boole
       view.forget(call);
       mayBurst = false;
       burst = null;
+      const headers = [server.limits[kind.name], server[kind.left]] as const;
       const [perMinute, remaining] =
-        said?.name === kind.name
-          ? [said.perMinute, said.perMinute - said.used]
-          : [server.limits[kind.name], server[kind.left]];
+        headers[0] === undefined && said?.name === kind.name
+          ? ([said.perMinute, said.perMinute - said.used] as const)
+          : headers;
       if (perMinute !== undefined && remaining !== undefined) view.refused(call, now, perMinute, remaining);
       applyPace(now);
     },

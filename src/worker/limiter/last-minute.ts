@@ -1,4 +1,5 @@
-const MINUTE_MS = 60_000;
+/** The provider counts a call when it arrives: up to a fortieth of a second after it was sent. */
+const MINUTE_MS = 60_000 + 25;
 
 /** One and the rounding of a sum of shares. */
 const WHOLE = 1 + 1e-9;
@@ -18,16 +19,18 @@ export interface SentCall {
  *
  * Pure bookkeeping, oldest first; it knows no clock, and forgets calls only when it is asked something.
  */
-export interface LastMinute {
-  add(call: SentCall): void;
-  remove(call: SentCall): void;
+export interface LastMinute<Call extends SentCall> {
+  add(call: Call): void;
+  remove(call: Call): void;
   /** When so many calls have left that one more keeps to the ceilings plus one call; not after `now` when it does now. */
   freeAt(now: number): number;
   totals(now: number): { requests: number; tokens: number };
+  /** Those of the last minute. */
+  calls(now: number): readonly Call[];
 }
 
-export function createLastMinute(): LastMinute {
-  const calls: SentCall[] = [];
+export function createLastMinute<Call extends SentCall>(): LastMinute<Call> {
+  const calls: Call[] = [];
 
   const forget = (now: number): void => {
     const kept = calls.findIndex(({ at }) => now - at < MINUTE_MS);
@@ -50,6 +53,10 @@ export function createLastMinute(): LastMinute {
         if (requests > WHOLE || tokens > WHOLE) return call.at + MINUTE_MS;
       }
       return -Infinity;
+    },
+    calls(now) {
+      forget(now);
+      return calls;
     },
     totals(now) {
       forget(now);

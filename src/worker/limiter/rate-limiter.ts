@@ -1,6 +1,6 @@
 import { START_LIMITS } from '../../shared/limits.ts';
 import type { AccountLimits, LimitSettings } from '../../shared/types.ts';
-import type { ViewedCall } from './account-view.ts';
+import type { Interval, ViewedCall } from './account-view.ts';
 import type { Clock } from './clock.ts';
 import { createGauge, type LimitKind, type SaidLimit, type ServerAccount } from './gauge.ts';
 import { createLastMinute, type SentCall } from './last-minute.ts';
@@ -67,6 +67,11 @@ export interface RateLimiter {
   setLimits(limits: LimitSettings): void;
   /** Takes an equal part of the limits only: so many workers share them, and nothing else paces them together. */
   shareWith(workers: number): void;
+  /**
+   * So many workers use the account. Beside others, the provider's headers do not tell what a call of ours was charged:
+   * nothing is learned from them then.
+   */
+  usedBy(workers: number): void;
   snapshot(): LimiterSnapshot;
   /** Is told when other limits hold. Returns a function that ends it. */
   onLimits(listener: (limits: AccountLimits) => void): () => void;
@@ -118,16 +123,17 @@ export function createRateLimiter(options: {
   let workers = 1;
   let mean = options.tokensPerCall;
   let answered = false;
+  let alone = true;
   let closedUntil = -Infinity;
   let turnIsOut = false;
   let cancelTimer: (() => void) | null = null;
   const waiters: { grant: (dueAt: number) => void; ahead: boolean; since: number }[] = [];
   const listeners = new Set<(limits: AccountLimits) => void>();
-  const lastMinute = createLastMinute();
+  const lastMinute = createLastMinute<SentCall & ViewedCall>();
   const charges = createLearnedCharges();
   const slow = createSlowDown();
   const requests = createGauge(REQUESTS, START_LIMITS.requestsPerMinute, () => true);
-  const tokens = createGauge(TOKENS, START_LIMITS.tokensPerMinute, () => charges.known);
+  const tokens = createGauge(TOKENS, START_LIMITS.tokensPerMinute, () => charges.known || !alone);
   const gauges = [requests, tokens];
 
   const configure = (): void => {
@@ -205,8 +211,7 @@ export function createRateLimiter(options: {
     let open = true;
 
     const count = (amount: number): void => {
-      for (const gauge of gauges) gauge.correct(call.tokens, amount, clock.now());
-      call.tokens = amount;
+      recount(call, amount);
       mean += (amount - mean) * MEAN_WEIGHT;
       pump();
     };
@@ -229,7 +234,7 @@ export function createRateLimiter(options: {
         answered = true;
         requests.read(call, clock.now(), server);
         const interval = tokens.read(call, clock.now(), server);
-        if (interval !== null) charges.learn(interval.kinds, interval.ratio);
+        if (interval !== null && alone) learn(interval);
         const followed = server.remainingTokens !== undefined;
         // Who does not say what is left is taken to charge what he bills.
         if (!followed && billed > call.formula) charges.learn([call.kind], billed / call.formula);
@@ -253,6 +258,21 @@ export function createRateLimiter(options: {
         pump();
       },
     };
+  };
+
+  const recount = (call: SentCall & ViewedCall, amount: number): void => {
+    for (const gauge of gauges) gauge.correct(call.tokens, amount, clock.now());
+    call.tokens = amount;
+  };
+
+  const learn = ({ kinds, ratio }: Interval): void => {
+    const knew = charges.known;
+    charges.learn(kinds, ratio);
+    if (knew || !charges.known) return;
+    // What went before it was known what calls are charged counts for this minute all the same.
+    for (const call of lastMinute.calls(clock.now())) {
+      recount(call, charges.estimate(call.kind, call.formula));
+    }
   };
 
   const newTurn = (dueAt: number): Turn => {
@@ -321,6 +341,9 @@ export function createRateLimiter(options: {
     setLimits(next) {
       settings = next;
       reconsider();
+    },
+    usedBy(number) {
+      alone = number === 1;
     },
     shareWith(number) {
       workers = number;
