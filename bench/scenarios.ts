@@ -153,9 +153,9 @@ const SCENARIOS_BY_KEY = {
   'workers-4': workers(4),
   'workers-8': workers(8),
   'charged-less': wrongEstimate(0.5, 50, TOLD_1),
-  'charged-less-auto': wrongEstimate(0.5, 150, 'auto'),
+  'charged-less-auto': wrongEstimate(0.5, 220, 'auto'),
   'charged-more': wrongEstimate(1.5, 30, TOLD_1),
-  'charged-more-auto': wrongEstimate(1.5, 60, 'auto'),
+  'charged-more-auto': wrongEstimate(1.5, 80, 'auto'),
   slowdown: {
     name: 'a hidden slow-down from 5 calls in flight on',
     pictures: 80,

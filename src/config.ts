@@ -57,6 +57,8 @@ export interface Setting {
   what: string;
   /** As a person would write it; empty: unset. */
   default: string;
+  /** Set by the program for its own processes. */
+  internal?: true;
 }
 
 /** The model asked unless `MODEL` or `--model` names another; the reason stands with its setting. */
@@ -142,6 +144,7 @@ export const SETTINGS = [
     name: 'SIMULATED',
     what: 'Set by the demonstration: `true` labels every result as simulated.',
     default: 'false',
+    internal: true,
   },
 ] as const satisfies readonly Setting[];
 

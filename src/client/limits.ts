@@ -2,8 +2,8 @@ import { WorkflowNotFoundError } from '@temporalio/client';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { limitSettings, wholeNumber, type Config } from '../config.ts';
 import { limitsInWords, limitsStoredIn, sameLimits } from '../shared/limits.ts';
-import { ACCOUNT_LIMITS, limitsWorkflowIdOf, modelQueueOf } from '../shared/names.ts';
-import type { AccountLimitsInput, LimitSettings } from '../shared/types.ts';
+import { ACCOUNT_LIMITS, limitsWorkflowIdOf, modelQueueOf, workflowIdOf } from '../shared/names.ts';
+import type { AccountLimitsInput, LimitSettings, Progress } from '../shared/types.ts';
 import type { Server } from './connection.ts';
 import { UsageError } from './deps.ts';
 import { workersPoll } from './observe.ts';
@@ -29,6 +29,7 @@ const WORKERS_LOOK_MS = 2_500;
 /** A worker that polls takes a signal up within a second; one that hangs, or has gone, is not waited for. */
 const SIGNAL_MS = 3_000;
 const DESCRIBE_MS = 5_000;
+const QUERY_MS = 2_000;
 
 /**
  * The limits that a command line tells; `null` when it tells none. `name` is what a person wrote both at once with.
@@ -118,6 +119,24 @@ export async function changeLimits(
   }
   return { before, after, workerIsBehind: polled };
 }
+
+/**
+ * What a run goes by at this moment, in words: under `auto` what the provider's headers said last. `null` when no
+ * worker answers for it.
+ */
+export async function inForce({ client }: Pick<Server, 'client'>, run: string): Promise<string | null> {
+  const handle = client.workflow.getHandle(run.startsWith(workflowIdOf('')) ? run : workflowIdOf(run));
+  try {
+    const { limits } = await client.withDeadline(Date.now() + QUERY_MS, () =>
+      handle.query<Progress>('progress'),
+    );
+    return `${limitsInWords(limits)}, ${WHO_SAID[limits.from]}`;
+  } catch {
+    return null;
+  }
+}
+
+const WHO_SAID = { told: 'as told', headers: 'as the provider says', start: 'to begin with' } as const;
 
 /** Waits until every worker has looked at what was changed. */
 export async function untilFelt({ workerIsBehind }: LimitsChange): Promise<void> {

@@ -113,14 +113,17 @@ describe('what was unspent at the start', () => {
 });
 
 describe('another process on the account', () => {
-  test.each([1, 2, 3, 4, 5])('takes two fifths: few refusals, and the rest is used (seed %i)', async (seed) => {
-    const endMs = 600_000;
-    const scenario = { ...BASE, pictures: 400, limits: AUTO, others: 0.4, endMs, seed };
-    const { ours, theirs, refused } = await runScenario(scenario);
-    expect(refused).toBeLessThanOrEqual(5);
-    const left = TIER_1.tokensPerMinute * (1 + endMs / 60_000) - theirs;
-    expect(ours / left).toBeGreaterThan(0.95);
-  });
+  test.each([1, 2, 3, 4, 5])(
+    'takes two fifths: few refusals, and the rest is used (seed %i)',
+    async (seed) => {
+      const endMs = 600_000;
+      const scenario = { ...BASE, pictures: 400, limits: AUTO, others: 0.4, endMs, seed };
+      const { ours, theirs, refused } = await runScenario(scenario);
+      expect(refused).toBeLessThanOrEqual(5);
+      const left = TIER_1.tokensPerMinute * (1 + endMs / 60_000) - theirs;
+      expect(ours / left).toBeGreaterThan(0.95);
+    },
+  );
 });
 
 describe('the provider changes the limits during a run', () => {

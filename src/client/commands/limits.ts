@@ -3,7 +3,7 @@ import { modelQueueOf } from '../../shared/names.ts';
 import { printableJson } from '../../shared/redact.ts';
 import { connectServer } from '../connection.ts';
 import { EXIT, type Deps } from '../deps.ts';
-import { changeInWords, changeLimits, limitsAsked, refuseTooFew, storedLimits } from '../limits.ts';
+import { changeInWords, changeLimits, inForce, limitsAsked, refuseTooFew, storedLimits } from '../limits.ts';
 import { workersPoll } from '../observe.ts';
 import { labelled } from '../render/format.ts';
 import { runsUnderWay } from '../under-way.ts';
@@ -37,9 +37,11 @@ export async function limitsCommand(
       workersPoll(server.client, server.namespace, server.taskQueue),
     ]);
     const holds = stored ?? config.limits;
+    const [run] = runs;
+    const now = run === undefined || workers === false ? null : await inForce(server, run);
     if (flags.json === true) {
       const before = change === null ? {} : { before: change.before };
-      const seen = { modelQueue, ...before, stored, own: config.limits, holds, runs, workers };
+      const seen = { modelQueue, ...before, stored, own: config.limits, holds, now, runs, workers };
       terminal.out.write(`${printableJson(JSON.stringify(seen))}\n`);
       return EXIT.ok;
     }
@@ -52,6 +54,7 @@ export async function limitsCommand(
       ['Stored', stored === null ? 'nothing' : limitsInWords(stored)],
       ['Own', `${limitsInWords(config.limits)} (LIMITS), where nothing is stored`],
       ['Holds', `${limitsInWords(holds)}${starts}`],
+      ...(now === null ? [] : [['Now', `${now} (run ${run ?? ''})`] as [string, string]]),
       ['Runs', runs.length === 0 ? 'none under way' : `${runs.join(', ')}: under way, by what holds`],
     ];
     if (change !== null) {
