@@ -163,7 +163,6 @@ export async function virtualRun(scenario: Scenario): Promise<Recorded> {
   };
 
   for (const worker of workers) {
-    worker.limiter.onLimits(openPictures);
     void poll(worker);
   }
   openPictures();

@@ -7,24 +7,20 @@ import { createSaveBatch } from './save-batch.ts';
 import { createSaveResults, type SaveResultsDeps } from './save-results.ts';
 import { createSaveSegment } from './save-segment.ts';
 import { createShardReader } from './shards.ts';
-import { createWatchLimits, type LimitsInForce } from './watch-limits.ts';
 
 export type { BatchImage } from './open-batch.ts';
 
 /** Everything but the model's calls: on the ordinary task queue. */
-export function createRunActivities(
-  deps: Omit<PlanDeps, 'limits'> & Pick<SaveResultsDeps, 'answersOf'> & { limitsInForce: LimitsInForce },
-) {
+export function createRunActivities(deps: PlanDeps & Pick<SaveResultsDeps, 'answersOf'>) {
   const shards = createShardReader(deps.files);
   return {
-    planRun: createPlanRun({ ...deps, limits: deps.limitsInForce.now }),
+    planRun: createPlanRun(deps),
     listImages: createListImages(deps),
     openBatch: createOpenBatch(deps),
     saveBatch: createSaveBatch(deps),
     salvageBatch: createSalvageBatch(deps),
     saveSegment: createSaveSegment({ ...deps, shards }),
     saveResults: createSaveResults({ ...deps, shards }),
-    watchLimits: createWatchLimits(deps),
   };
 }
 

@@ -71,6 +71,8 @@ export interface QuestionDeps {
   /** What questions cost without their picture, and what pictures cost whose size is not known. */
   textTokens: TextTokens;
   pictureTokens: TextTokens;
+  /** Tells the run, by its workflow ID, which limits hold, where it does not know. */
+  tellLimits: (workflowId: string) => void;
   /** Milliseconds since the epoch. */
   now: () => number;
   random: () => number;
@@ -288,6 +290,7 @@ export function createQuestion(deps: QuestionDeps, parts: QuestionParts): { ask(
       tried(verdict.kind, { status: 200, charged, ...billed, ...requestIdOf(reply) });
       return verdict;
     }
+    deps.tellLimits(plan.workflowId);
     timings.modelMs = tried('ok', { status: 200, charged, ...requestIdOf(reply) }).ms;
     learn(picture, reply);
     const { match, count } = judged.answer;

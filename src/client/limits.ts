@@ -1,7 +1,7 @@
 import { WorkflowNotFoundError } from '@temporalio/client';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { limitSettings, wholeNumber, type Config } from '../config.ts';
-import { limitsInWords, limitsStoredIn, sameLimits } from '../shared/limits.ts';
+import { limitsInWords, limitsStoredIn, SAID, sameLimits } from '../shared/limits.ts';
 import { ACCOUNT_LIMITS, limitsWorkflowIdOf, modelQueueOf, workflowIdOf } from '../shared/names.ts';
 import type { AccountLimitsInput, LimitSettings, Progress } from '../shared/types.ts';
 import type { Server } from './connection.ts';
@@ -130,13 +130,11 @@ export async function inForce({ client }: Pick<Server, 'client'>, run: string): 
     const { limits } = await client.withDeadline(Date.now() + QUERY_MS, () =>
       handle.query<Progress>('progress'),
     );
-    return `${limitsInWords(limits)}, ${WHO_SAID[limits.from]}`;
+    return `${limitsInWords(limits)}, ${SAID[limits.from]}`;
   } catch {
     return null;
   }
 }
-
-const WHO_SAID = { told: 'as told', headers: 'as the provider says', start: 'to begin with' } as const;
 
 /** Waits until every worker has looked at what was changed. */
 export async function untilFelt({ workerIsBehind }: LimitsChange): Promise<void> {

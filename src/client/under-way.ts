@@ -21,7 +21,9 @@ async function names(server: Server, query: string): Promise<string[] | null> {
   const found: string[] = [];
   try {
     await server.client.connection.withDeadline(Date.now() + LIST_MS, async () => {
-      for await (const { workflowId } of server.client.workflow.list({ query })) {
+      for await (const { workflowId, taskQueue } of server.client.workflow.list({ query })) {
+        // Another task queue is another team's, or another account's.
+        if (taskQueue !== server.taskQueue) continue;
         found.push(
           workflowId.startsWith(workflowIdOf('')) ? workflowId.slice(workflowIdOf('').length) : workflowId,
         );

@@ -26,6 +26,20 @@ export function isLimitSettings(value: unknown): value is LimitSettings {
   return isLimit(requestsPerMinute) && isLimit(tokensPerMinute);
 }
 
+/** What a worker tells of the limits that hold. */
+export function isAccountLimits(value: unknown): value is AccountLimits {
+  if (!isLimitSettings(value) || Object.values(value).includes('auto')) return false;
+  const { from, spareTokens } = value as Partial<AccountLimits>;
+  return typeof from === 'string' && from in SAID && typeof spareTokens === 'number';
+}
+
+/** Who said so, in words. */
+export const SAID: Record<AccountLimits['from'], string> = {
+  told: 'as told',
+  headers: 'as the provider says',
+  start: 'to begin with',
+};
+
 export const sameLimits = (a: LimitSettings, b: LimitSettings): boolean =>
   a.requestsPerMinute === b.requestsPerMinute && a.tokensPerMinute === b.tokensPerMinute;
 

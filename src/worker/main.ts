@@ -14,12 +14,13 @@ import {
 } from '@temporalio/worker';
 import type { WorkflowBundle } from '@temporalio/worker';
 import { createModelActivities, createRunActivities } from '../activities/index.ts';
+import { createTellLimits } from '../activities/tell-limits.ts';
 import { createTextTokens } from '../activities/text-tokens.ts';
 import { createUrlHealth } from '../activities/url-health.ts';
 import type { Config } from '../config.ts';
 import type { Logger } from '../logger.ts';
 import { modelQueueOf, SEARCH_ATTRIBUTES } from '../shared/names.ts';
-import type { ImageResult } from '../shared/types.ts';
+import type { AccountLimits, ImageResult } from '../shared/types.ts';
 import { createAllowance } from './allowance.ts';
 import { systemClock } from './limiter/clock.ts';
 import { createParts } from './parts.ts';
@@ -90,7 +91,7 @@ export async function startWorkers(config: Config, { logger }: { logger: Logger 
     maxHeartbeatThrottleInterval: '2 seconds',
     defaultHeartbeatThrottleInterval: '2 seconds',
   };
-  const runWorker: Worker = await Worker.create({
+  const runWorker = await Worker.create({
     ...common,
     workflowBundle: await workflowBundle(logger),
     taskQueue: config.taskQueue,
@@ -99,11 +100,7 @@ export async function startWorkers(config: Config, { logger }: { logger: Logger 
       account: config.account,
       taskQueue: config.taskQueue,
       loadPrompts: () => loadPrompts(config.promptsFile),
-      limitsInForce: {
-        now: () => limiter.snapshot().limits,
-        onChange: limiter.onLimits,
-        stopping: () => runWorker.getState() !== 'RUNNING',
-      },
+      limits: () => limiter.snapshot().limits,
       defaults: { model: config.model, detail: config.detail, results: config.results },
       api: config.api,
       route: config.route,
@@ -121,6 +118,7 @@ export async function startWorkers(config: Config, { logger }: { logger: Logger 
       urlHealth: createUrlHealth(() => performance.now()),
       textTokens: createTextTokens(),
       pictureTokens: createTextTokens(),
+      tellLimits: createTellLimits({ now: () => limiter.snapshot().limits, tell: tellRun }),
       now: Date.now,
       random: Math.random,
     }),
@@ -204,6 +202,10 @@ function limitedTuner(slots: LimitedSlots): TunerHolder {
 async function knownSearchAttributes(connection: NativeConnection, namespace: string): Promise<string[]> {
   const { customAttributes } = await connection.operatorService.listSearchAttributes({ namespace });
   return Object.keys(SEARCH_ATTRIBUTES).filter((name) => name in customAttributes);
+}
+
+async function tellRun(workflowId: string, limits: AccountLimits): Promise<void> {
+  await Context.current().client.workflow.getHandle(workflowId).signal('limits', limits);
 }
 
 /** Answers of a batch that is under way, or that ended without its shard. Rejects when nobody answers the query. */

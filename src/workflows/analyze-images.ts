@@ -12,7 +12,6 @@ import {
 import { plural } from '../shared/phrases.ts';
 import type { BatchResult, RunInput, RunResult } from '../shared/types.ts';
 import { analyzeBatch } from './analyze-batch.ts';
-import { followLimits } from './follow-limits.ts';
 import { keepSaved, saveNow, SMALL_RUN } from './keep-saved.ts';
 import { pauseSignal } from './messages.ts';
 import { type BatchPlace, placeOf } from './partition.ts';
@@ -150,7 +149,6 @@ export async function analyzeImages(input: RunInput, carried?: CarriedState): Pr
       work().finally(() => {
         over = true;
       }),
-      followLimits(book, isOver),
       control.probeWhileBlocked(isOver),
       control.failBeforeFirstAnswer(isOver),
     ]);

@@ -1,5 +1,6 @@
 import { defineQuery, defineSignal, defineUpdate } from '@temporalio/workflow';
 import type {
+  AccountLimits,
   BatchProgress,
   Block,
   Counts,
@@ -28,6 +29,9 @@ export const resumeSignal = defineSignal('resume');
 
 /** Parent to child while the run is blocked: let one call go, to see whether the cause is gone. */
 export const probeSignal = defineSignal('probe');
+
+/** Worker to run: the limits that hold now. */
+export const limitsSignal = defineSignal<[AccountLimits]>('limits');
 
 /** Child to parent: where the batch stands. Counts are the batch's sums, not differences. */
 export const batchReportSignal = defineSignal<[BatchReport]>('batchReport');

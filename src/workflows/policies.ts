@@ -24,13 +24,6 @@ const long: ActivityOptions = { ...run, startToCloseTimeout: '1 hour', heartbeat
 
 export const { listImages, saveResults, salvageBatch } = proxyActivities<RunActivities>(long);
 
-/** Open for as long as nothing changes; the run never waits for it to end. */
-export const { watchLimits } = proxyActivities<RunActivities>({
-  ...long,
-  startToCloseTimeout: '2 hours',
-  cancellationType: ActivityCancellationType.TRY_CANCEL,
-});
-
 /** The plan is tried for some minutes only: a person waits for it, and nothing is lost when it fails. */
 export const { planRun } = proxyActivities<RunActivities>({
   ...long,

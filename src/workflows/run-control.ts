@@ -6,6 +6,7 @@ import {
   setCurrentDetails,
   setHandler,
 } from '@temporalio/workflow';
+import { isAccountLimits } from '../shared/limits.ts';
 import type { Block, PlanSummary } from '../shared/types.ts';
 import type { analyzeBatch } from './analyze-batch.ts';
 import { createGate, type Gate } from './gate.ts';
@@ -14,6 +15,7 @@ import {
   batchClearedSignal,
   batchReportSignal,
   failuresQuery,
+  limitsSignal,
   pauseSignal,
   pauseUpdate,
   probeSignal,
@@ -84,6 +86,9 @@ export function createRunControl(plan: PlanSummary, book: RunBook): RunControl {
   setHandler(pauseSignal, () => void pause(), PAUSE);
   setHandler(resumeUpdate, goOn, RESUME);
   setHandler(resumeSignal, () => void goOn(), RESUME);
+  setHandler(limitsSignal, (limits: unknown) => {
+    if (isAccountLimits(limits)) book.setLimits(limits);
+  });
   setHandler(batchBlockedSignal, ({ batch, block: why }) => {
     block(why, batch);
   });

@@ -23,6 +23,7 @@ describe('askModel', () => {
   let simulator: Simulator;
   let folder: string;
   let told: string[];
+  let toldRuns: string[];
   let place: { results: string; plan: string };
   let ask: ReturnType<typeof createAskModel>;
   let parts: Parts;
@@ -49,6 +50,7 @@ describe('askModel', () => {
     });
     folder = await mkdtemp(join(tmpdir(), 'ask-model-'));
     told = [];
+    toldRuns = [];
     const config = readConfig(
       { OPENAI_API_KEY: 'sk-x', OPENAI_BASE_URL: simulator.url, SIMULATED: 'true' },
       folder,
@@ -101,6 +103,7 @@ describe('askModel', () => {
       urlHealth: createUrlHealth(() => 0),
       textTokens: createTextTokens(),
       pictureTokens: createTextTokens(),
+      tellLimits: (workflowId) => toldRuns.push(workflowId),
       now: Date.now,
       random: () => 0.5,
     });
@@ -133,6 +136,7 @@ describe('askModel', () => {
     const { outcome } = await attempt();
     expect(outcome).toMatchObject({ route: 'base64', tries: [{ outcome: 'ok', status: 200 }] });
     expect(told).toEqual(['claimed weighs a call', 'claimed weighs a call', 'claimed is admitted']);
+    expect(toldRuns).toEqual(['w']);
   });
 
   test('leaves its tries to the next attempt, which counts on', async () => {

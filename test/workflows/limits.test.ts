@@ -164,8 +164,9 @@ describe('the command, against a server of somebody', () => {
     const handle = await harness.start({ source: await harness.pictures(8), concurrency: 1 });
     const name = handle.workflowId.replace(/^image-analysis-/, '');
     await until(async () => (await command([])).out.includes(`Runs       ${name}: under way`));
-    expect((await command([])).out).toMatch(
-      /^Now +50,000 requests and 50,000,000 tokens a minute, as told \(run/m,
+    // Not before the run has its plan.
+    await until(async () =>
+      /^Now +50,000 requests and 50,000,000 tokens a minute, as told \(run/m.test((await command([])).out),
     );
     const { status, out } = await command(['--rpm', '900', '--tpm', '9000000']);
     expect(status).toBe(0);

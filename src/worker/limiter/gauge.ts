@@ -84,7 +84,7 @@ export function createGauge(kind: LimitKind, start: number, learned: () => boole
   };
 
   const applyPace = (now: number): void => {
-    if (burst !== null && view.level(now) <= reserve()) burst = null;
+    if (burst !== null && (!isSaid() || view.level(now) <= reserve())) burst = null;
     const catchUp = isSaid() && mayBurst ? CATCH_UP : 1;
     const perMinute = (limit() * catchUp + (burst?.perMinute ?? 0)) * settings.part;
     if (perMinute !== pace.perMinute) pace = changeLimit(pace, perMinute, now);

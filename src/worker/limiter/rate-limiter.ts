@@ -73,8 +73,6 @@ export interface RateLimiter {
    */
   usedBy(workers: number): void;
   snapshot(): LimiterSnapshot;
-  /** Is told when other limits hold. Returns a function that ends it. */
-  onLimits(listener: (limits: AccountLimits) => void): () => void;
 }
 
 /**
@@ -128,7 +126,6 @@ export function createRateLimiter(options: {
   let turnIsOut = false;
   let cancelTimer: (() => void) | null = null;
   const waiters: { grant: (dueAt: number) => void; ahead: boolean; since: number }[] = [];
-  const listeners = new Set<(limits: AccountLimits) => void>();
   const lastMinute = createLastMinute<SentCall & ViewedCall>();
   const charges = createLearnedCharges();
   const slow = createSlowDown();
@@ -156,16 +153,10 @@ export function createRateLimiter(options: {
   });
 
   configure();
-  let told = limitsNow();
 
-  /** Looks again at what holds, and tells those who want to know. */
+  /** Other limits may hold now: who waits may go sooner, or must wait longer. */
   const reconsider = (): void => {
     configure();
-    const held = limitsNow();
-    if (JSON.stringify(held) !== JSON.stringify(told)) {
-      told = held;
-      for (const listener of listeners) listener(held);
-    }
     pump();
   };
 
@@ -359,10 +350,6 @@ export function createRateLimiter(options: {
         tokensPerCall: mean,
         guessed: !answered,
       };
-    },
-    onLimits(listener) {
-      listeners.add(listener);
-      return () => listeners.delete(listener);
     },
   };
 }
