@@ -1,7 +1,7 @@
 import { files } from '../shared/names.ts';
-import type { ImageResult, MinuteLine, Plan, Try } from '../shared/types.ts';
+import type { ImageResult, MinuteLine, Plan, Progress, Try } from '../shared/types.ts';
 import { parsed, type RunFiles, type RunPlace } from './run-files.ts';
-import type { ShardReader } from './shards.ts';
+import { begunBatches, type ShardReader } from './shards.ts';
 
 /** Lines that go with every progress record; older ones are in `minutes.json` and in the index segments. */
 const RECENT = 30;
@@ -17,7 +17,7 @@ const WRITTEN_EVERY = 20;
 export async function saveMinutes(
   deps: { files: RunFiles; shards: ShardReader },
   plan: Plan,
-  input: RunPlace & { pages: number[]; final: boolean },
+  input: RunPlace & { pages: number[]; progress: Progress; final: boolean },
 ): Promise<MinuteLine[]> {
   const store = deps.files.store(input.results);
   const minutes = minutesOf(await openTries(deps, plan, input));
@@ -34,15 +34,16 @@ export async function saveMinutes(
 async function openTries(
   deps: { files: RunFiles; shards: ShardReader },
   plan: Plan,
-  input: RunPlace & { pages: number[] },
+  input: RunPlace & { pages: number[]; progress: Progress },
 ): Promise<Try[]> {
   const summedUp = new Set(await deps.files.store(input.results).list('index'));
+  const begun = begunBatches(input.progress);
   const tries: Try[] = [];
   let batch = 0;
   for (const [page, images] of input.pages.entries()) {
     const batches = Math.ceil(images / plan.batchSize);
     const open = !summedUp.has(files.segment(page).slice('index/'.length));
-    for (let n = batch; open && n < batch + batches; n += 1) {
+    for (let n = batch; open && n < Math.min(begun, batch + batches); n += 1) {
       const shard = await deps.shards.read(input, n);
       if (shard !== null) tries.push(...shard.images.flatMap(triesOf));
     }

@@ -7,7 +7,7 @@ import { saveMinutes } from './minutes.ts';
 import { runFailure } from './run-failure.ts';
 import type { RunFiles, RunPlace } from './run-files.ts';
 import type { AnswersOf } from './salvage-batch.ts';
-import type { ShardReader } from './shards.ts';
+import { begunBatches, type ShardReader } from './shards.ts';
 
 export interface SaveResultsInput extends RunPlace {
   progress: Progress;
@@ -83,11 +83,15 @@ async function* answeredBatches(
   input: SaveResultsInput,
 ): AsyncGenerator<{ page: ImagePage; batch: AnsweredBatch }> {
   const running = new Map(input.progress.running.map(({ batch, workflowId }) => [batch, workflowId]));
+  const begun = begunBatches(input.progress);
   let batch = 0;
   for (const [number, images] of input.pages.entries()) {
     const page = await deps.files.page(input, number);
     for (let first = 0; first < images; first += plan.batchSize, batch += 1) {
-      const answered = await answeredBatch(deps, input, batch, running.get(batch));
+      const answered =
+        batch < begun
+          ? await answeredBatch(deps, input, batch, running.get(batch))
+          : { ms: null, images: [] };
       yield { page, batch: answered };
     }
   }

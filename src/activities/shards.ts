@@ -1,5 +1,5 @@
 import { files } from '../shared/names.ts';
-import type { Shard } from '../shared/types.ts';
+import type { Progress, Shard } from '../shared/types.ts';
 import { kept, parsed, type RunFiles, type RunPlace } from './run-files.ts';
 
 /** Reads shards, and keeps the last ones read: the results of a small run are composed from the same ones again and again. */
@@ -7,6 +7,10 @@ export interface ShardReader {
   /** `null` while the batch has not written its shard. */
   read(place: RunPlace, batch: number): Promise<Shard | null>;
 }
+
+/** Batches begin in order: of those that are listed the first so many may have a shard, the rest is not looked for. */
+export const begunBatches = ({ batchesDone, running }: Pick<Progress, 'batchesDone' | 'running'>): number =>
+  batchesDone + running.length;
 
 /** All shards of a run whose results are written in full each time: 1,000 pictures, some 2 KB each. */
 const SHARDS_KEPT = 1_000;
