@@ -17,8 +17,11 @@ export interface AskDeps extends QuestionDeps {
   files: RunFiles;
 }
 
-/** The server learns every two seconds that the worker lives, and the worker whether the call is still wanted. */
-const HEARTBEAT_MS = 2_000;
+/**
+ * So often the server learns that the worker lives, and the worker whether the call is still wanted: thrice within the
+ * heartbeat's time-out. Each one is an Action that Temporal Cloud bills.
+ */
+const HEARTBEAT_MS = 4_000;
 
 /**
  * Asks one question about one picture: by URL first, by base64 when the URL fails, within the limits. Fails as
@@ -51,7 +54,6 @@ export function createAskModel(deps: AskDeps) {
     const beat = (): void => {
       ctx.heartbeat(memory);
     };
-    beat();
     const timer = setInterval(beat, HEARTBEAT_MS);
     try {
       return await createQuestion(deps, { ...parts, memory, share, ctx, beat }).ask();

@@ -5,7 +5,7 @@ import type { ModelActivities, RunActivities } from '../activities/index.ts';
 /** The longest that one attempt of `askModel` may take: five calls of two minutes, and the picture's download. */
 const ASK_TIMEOUT = '12 minutes';
 
-/** How soon the server notices that a worker is gone. Workers heartbeat every two seconds. */
+/** How soon the server notices that a worker is gone. A call heartbeats every four seconds. */
 const HEARTBEAT_TIMEOUT = '12 seconds';
 
 /**
