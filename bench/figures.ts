@@ -48,8 +48,11 @@ export interface Figures {
 /** Under `auto` what was unspent at the start is spent in so long; calls may then go faster than the limits. */
 const BURST_MS = 15_000;
 
-/** A call is on its way for up to so long, so that the account may see a minute's first one late. */
-const ON_ITS_WAY_MS = 25;
+/**
+ * The limiter makes up for a call that went up to a tenth of a second late, and a call is on its way for some
+ * milliseconds. Its exact ceiling knows minutes only, and not the shorter windows of a run that goes faster.
+ */
+const LATE_MS = 125;
 
 /** Calls of the queue's own pace that may come on top of the limit where several workers share it. */
 const QUEUE_CALLS = 2;
@@ -178,7 +181,7 @@ function allowedIn(
   const workers = Math.max(scenario.workers ?? 1, processes);
   const more = workers === 1 ? 1 : workers + QUEUE_CALLS;
   const largest = Math.max(0, ...calls.map(({ admitted }) => admitted));
-  const minute = 1 + (ON_ITS_WAY_MS * scenario.speed) / 60_000;
+  const minute = 1 + (LATE_MS * scenario.speed) / 60_000;
   return {
     requests: Math.round(told.requestsPerMinute * minute + more),
     tokens: Math.round(told.tokensPerMinute * minute + more * largest),
