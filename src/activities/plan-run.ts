@@ -103,7 +103,8 @@ async function makePlan(
     imageTokens: pictureTokens,
     maxOutputTokens: deps.maxOutputTokens,
   });
-  checkCost({ tokensPerCall, limits, model, detail, picture, pictureTokens });
+  // What the provider allows is not known before it has answered; what can never fit is then recorded as such.
+  if (limits.from !== 'start') checkCost({ tokensPerCall, limits, model, detail, picture, pictureTokens });
 
   const frozen: Omit<Plan, 'schemaVersion' | 'run' | 'results'> = {
     workflowId,
@@ -227,7 +228,7 @@ function checkCost(call: {
   const advice =
     call.detail !== 'low' && low <= limits.tokensPerMinute
       ? `With detail low a call costs about ${low} tokens and fits.`
-      : `Shorten the questions, use smaller pictures or another model, or raise the limit to ${tokensPerCall} or more (--tpm on the embedded engine, TOKENS_PER_MINUTE of the worker elsewhere).`;
+      : `Shorten the questions, use smaller pictures or another model, or raise the limit to ${tokensPerCall} or more (image-analysis limits --tpm ${tokensPerCall}).`;
   throw invalidInput(
     `LIMITS: one call costs about ${tokensPerCall} tokens (a picture of ${picture.width}×${picture.height} at detail ` +
       `${call.detail}), more than the ${limits.tokensPerMinute} a whole minute allows. ${advice}`,

@@ -125,15 +125,18 @@ export async function changeLimits(
  * worker answers for it.
  */
 export async function inForce({ client }: Pick<Server, 'client'>, run: string): Promise<string | null> {
-  const handle = client.workflow.getHandle(run.startsWith(workflowIdOf('')) ? run : workflowIdOf(run));
-  try {
-    const { limits } = await client.withDeadline(Date.now() + QUERY_MS, () =>
-      handle.query<Progress>('progress'),
-    );
-    return `${limitsInWords(limits)}, ${SAID[limits.from]}`;
-  } catch {
-    return null;
+  // A run that was started by hand may have an ID of its own.
+  for (const workflowId of [workflowIdOf(run), run]) {
+    try {
+      const { limits } = await client.withDeadline(Date.now() + QUERY_MS, () =>
+        client.workflow.getHandle(workflowId).query<Progress>('progress'),
+      );
+      return `${limitsInWords(limits)}, ${SAID[limits.from]}`;
+    } catch {
+      continue;
+    }
   }
+  return null;
 }
 
 /** Waits until every worker has looked at what was changed. */

@@ -19,6 +19,9 @@ const GONE_AFTER_MS = 75_000;
 /** A call that gets no answer for so long counts as failed. */
 const LOOK_MS = 5_000;
 
+/** After so many failures in a row the rate counts as one that cannot be set. */
+const LASTING = 5;
+
 /** A reason that a person reads in `temporal task-queue config get`. */
 const ALONE = 'image-analysis: one worker, which paces itself';
 const INEXACT = 'image-analysis: with several partitions each worker takes its part of the limits';
@@ -63,6 +66,7 @@ export async function paceQueue(options: {
   let settable = true;
   let hasPolled = false;
   let hasWarned = false;
+  let failures = 0;
   let workers: number | null = null;
   let share: number | null = null;
 
@@ -144,16 +148,19 @@ export async function paceQueue(options: {
     try {
       view = await look(account);
       await act(view, account);
+      failures = 0;
     } catch (error) {
-      if (!isRefused(error)) {
+      failures += 1;
+      if (!isRefused(error) && (view === null || failures < LASTING)) {
         logger.debug({ modelQueue, error: String(error) }, 'the model queue was not looked at');
         return;
       }
       settable = false;
+      const why = isRefused(error) ? error.details : String(error);
       warnOnce(
         view === null
-          ? `${error.details}. Nor does it tell how many there are: each follows the provider's headers`
-          : `${error.details}. Each worker takes its part of the limits`,
+          ? `${why}. Nor does it tell how many there are: each follows the provider's headers`
+          : `${why}. Each worker takes its part of the limits`,
       );
       if (view !== null) await act({ ...view, settable }, account);
     }

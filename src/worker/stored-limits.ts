@@ -11,7 +11,7 @@ const LOOK_MS = 2_000;
 
 /**
  * Follows what is stored at the account, which comes before the worker's own setting. Looks once before it resolves,
- * so that no call goes by other limits, and then again and again; calls `change` when what holds differs from before,
+ * so that the first call goes by the right limits where the server answers, and then again and again; calls `change` when what holds differs from before,
  * at first from `own`. Where nothing is stored, or somebody ended the workflow that holds it, `own` holds; where the
  * server does not answer, what was last known. Never rejects. Returns how to stop.
  */

@@ -21,6 +21,12 @@ export function meanCall(
 /** What was unspent at the start is spent over a quarter of a minute (the limiter's burst). */
 const BURSTS_A_MINUTE = 4;
 
+/**
+ * Temporal takes 2,000 open children of one workflow (limit.numPendingChildExecutions); at the end of a run there may be
+ * twice the window.
+ */
+const MOST_CHILDREN = 500;
+
 /** More calls at once would only wait on the worker. */
 const MOST_FOR_BURST = 500;
 
@@ -51,9 +57,10 @@ export function windowOf(sizes: { batchSize: number; concurrency: number | null;
   sideBySide: number;
 } {
   const { batchSize, concurrency, needed } = sizes;
-  if (concurrency === null) return { children: Math.ceil(needed / batchSize) + 1, sideBySide: batchSize };
-  const children = Math.max(1, Math.ceil(concurrency / batchSize));
-  return { children, sideBySide: Math.max(1, Math.floor(concurrency / children)) };
+  if (concurrency === null)
+    return { children: Math.min(MOST_CHILDREN, Math.ceil(needed / batchSize) + 1), sideBySide: batchSize };
+  const children = Math.min(MOST_CHILDREN, Math.max(1, Math.ceil(concurrency / batchSize)));
+  return { children, sideBySide: Math.min(batchSize, Math.max(1, Math.floor(concurrency / children))) };
 }
 
 /**

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import type { LimitSettings, Limits } from '../../src/shared/types.ts';
+import { createLimitAccount } from '../../src/simulator/account.ts';
 import { createRateLimiter } from '../../src/worker/limiter/rate-limiter.ts';
 import { type AccountScenario, runScenario } from '../helpers/account-scenario.ts';
 import { createVirtualClock } from '../helpers/virtual-clock.ts';
@@ -124,6 +125,44 @@ describe('another process on the account', () => {
       expect(ours / left).toBeGreaterThan(0.95);
     },
   );
+});
+
+describe('a provider that says no more', () => {
+  test.each<[string, LimitSettings]>([
+    ['told', TOLD],
+    ['auto', AUTO],
+  ])('for five minutes, or ever again: calls go on at the pace (%s)', async (_, limits) => {
+    const clock = createVirtualClock();
+    const limiter = createRateLimiter({ limits, tokensPerCall: CALL, clock });
+    const account = createLimitAccount(TIER_1, clock.now);
+    const start = clock.now();
+    const sent: number[] = [];
+    void (async () => {
+      for (;;) {
+        const call = await limiter.acquire(CALL);
+        call.weigh('kind', CALL);
+        sent.push(clock.now() - start);
+        account.admit(CALL);
+        const { remainingRequests, remainingTokens } = account.state();
+        const silent = clock.now() - start > 120_000;
+        void clock
+          .sleep(9_000)
+          .then(() =>
+            call.admitted(silent ? { limits: {} } : { limits: TIER_1, remainingRequests, remainingTokens }),
+          );
+      }
+    })();
+    await clock.advance(15 * 60_000);
+    const late = sent.filter((at) => at > 10 * 60_000).length;
+    expect(late / 5).toBeGreaterThan((28_000 / CALL) * 0.97);
+    expect(late / 5).toBeLessThan((30_000 / CALL) * 1.06);
+  });
+});
+
+test('a told limit that equals the account is a ceiling too', async () => {
+  const { highest, refused } = await runScenario({ ...BASE, limits: TIER_1 });
+  expect(refused).toBe(0);
+  expect(highest.tokens).toBeLessThanOrEqual(30_000 + CALL);
 });
 
 describe('the provider changes the limits during a run', () => {

@@ -59,7 +59,8 @@ test('asked-for concurrency is never exceeded, and missed by less than a call a 
       expect(sideBySide).toBeGreaterThanOrEqual(1);
       expect(sideBySide).toBeLessThanOrEqual(batchSize);
       expect(children * sideBySide).toBeLessThanOrEqual(concurrency);
-      expect(children * sideBySide).toBeGreaterThan(concurrency - children);
+      // Temporal takes only so many children.
+      expect(children * sideBySide).toBeGreaterThan(Math.min(concurrency, 500 * batchSize) - children);
     }),
   );
 });
@@ -69,7 +70,7 @@ test('without it the window holds what the limits need, in whole batches, and on
     fc.property(size, fc.integer({ min: 1, max: 10_000 }), (batchSize, needed) => {
       const { children, sideBySide } = windowOf({ batchSize, concurrency: null, needed });
       expect(sideBySide).toBe(batchSize);
-      expect((children - 1) * sideBySide).toBeGreaterThanOrEqual(needed);
+      expect((children - 1) * sideBySide).toBeGreaterThanOrEqual(Math.min(needed, 499 * batchSize));
       expect((children - 1) * sideBySide).toBeLessThan(needed + batchSize);
     }),
   );

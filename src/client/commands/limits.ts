@@ -52,7 +52,10 @@ export async function limitsCommand(
       ['Account', modelQueue],
       ...(change === null ? [] : [['Changed', changeInWords(change, config.limits)] as [string, string]]),
       ['Stored', stored === null ? 'nothing' : limitsInWords(stored)],
-      ['Own', `${limitsInWords(config.limits)} (LIMITS), where nothing is stored`],
+      [
+        'Own',
+        `${limitsInWords(config.limits)} (LIMITS of this command; each worker has its own), where nothing is stored`,
+      ],
       ['Holds', `${limitsInWords(holds)}${starts}`],
       ...(now === null ? [] : [['Now', `${now} (run ${run ?? ''})`] as [string, string]]),
       ['Runs', runs.length === 0 ? 'none under way' : `${runs.join(', ')}: under way, by what holds`],

@@ -12,7 +12,7 @@ const RUNNING = 1;
 /**
  * Dynamic configuration of a server of ours; `deploy/temporal-dynamicconfig.yaml` has the same. One partition a task
  * queue makes the server's rate limit exact and evenly spaced, fairness lets two runs alternate (measured,
- * docs/architecture.md), and a worker that shuts down leaves the list of those that poll at once.
+ * docs/limits.md), and a worker that shuts down leaves the list of those that poll at once.
  */
 export const DYNAMIC_CONFIG = [
   'matching.numTaskqueueReadPartitions=1',

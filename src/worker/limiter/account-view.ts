@@ -48,7 +48,7 @@ export interface Interval {
 
 const MINUTE_MS = 60_000;
 
-/** Calls are over long before. */
+/** An allowance is full again long before. */
 const KEPT_MS = 300_000;
 
 /** Over how long others' use is averaged. */
@@ -99,8 +99,11 @@ export function createAccountView(weigh: (tokens: number) => number, learned: ()
       return limit;
     },
     sent(call) {
-      const old = calls.findIndex(({ at }) => call.at - at < KEPT_MS);
-      if (old > 0) calls.splice(0, old);
+      // What is long past is in the level of then, what was before both readings is in what was read.
+      for (const track of [byAdmission, byAnswer]) track.forgetBefore(call.at - KEPT_MS, limit);
+      const done = Math.max(call.at - KEPT_MS, Math.min(byAdmission.since, byAnswer.since));
+      const kept = calls.findIndex(({ at }) => at > done);
+      calls.splice(0, kept === -1 ? calls.length : kept);
       calls.push(call);
       expected.set(call, level(call.at));
     },
@@ -163,7 +166,29 @@ function createTrack(
     return others < refill * NOBODY ? refill : Math.max(refill * LEAST_SHARE, refill - others);
   };
 
+  const level = (now: number, limit: number): number => {
+    if (base === null) return Infinity;
+    const doubt = learned() ? 1 : DOUBT;
+    const perMs = net(limit);
+    let { at, remaining } = base;
+    // Step by step, since what would be refilled beyond the limit is lost: also when no header comes any more.
+    const pass = (until: number): void => {
+      remaining = Math.min(limit, remaining + perMs * Math.max(0, until - at));
+      at = Math.max(at, until);
+    };
+    for (const call of between(base.at, now)) {
+      pass(call.at);
+      remaining -= weigh(call.tokens) * doubt;
+    }
+    pass(now);
+    return remaining;
+  };
+
   return {
+    /** When the last reading was; -Infinity before the first. */
+    get since() {
+      return base?.at ?? -Infinity;
+    },
     /** How far intervals are from adding up, on average. */
     get residual() {
       return residual;
@@ -172,10 +197,10 @@ function createTrack(
       return intervals;
     },
     net,
-    level(now: number, limit: number): number {
-      if (base === null) return Infinity;
-      const refilled = Math.min(limit, base.remaining + net(limit) * (now - base.at));
-      return refilled - charged(between(base.at, now)) * (learned() ? 1 : DOUBT);
+    level,
+    /** Reckons on from a later time: what was sent until then is in the level of then. */
+    forgetBefore(at: number, limit: number | null): void {
+      if (base !== null && limit !== null && base.at < at) base = { at, remaining: level(at, limit) };
     },
     reset(at: number, remaining: number): void {
       base = { at, remaining };

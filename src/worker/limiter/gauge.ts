@@ -41,6 +41,8 @@ export interface Gauge {
   take(call: ViewedCall, paidFrom: number, now: number): void;
   /** The call's tokens were counted as `from` and are `to`. */
   correct(from: number, to: number, now: number): void;
+  /** The call is sent now, a while after it was taken. */
+  resend(call: ViewedCall): void;
   /** The call never went. */
   giveBack(call: ViewedCall, now: number): void;
   read(call: ViewedCall, now: number, server: ServerAccount): Interval | null;
@@ -74,6 +76,8 @@ export function createGauge(kind: LimitKind, start: number, learned: () => boole
   /** The provider's allowance is followed under `auto`, and where more was told than there is. */
   const isSaid = (): boolean =>
     view.limit !== null && (settings.told === 'auto' || settings.told >= view.limit);
+  /** Nobody told a limit: what is unspent may be spent. */
+  const isFollowed = (): boolean => isSaid() && settings.told === 'auto';
   const limit = (): number => {
     if (view.limit !== null && isSaid()) return view.limit;
     return settings.told === 'auto' ? settings.start : settings.told;
@@ -84,8 +88,8 @@ export function createGauge(kind: LimitKind, start: number, learned: () => boole
   };
 
   const applyPace = (now: number): void => {
-    if (burst !== null && (!isSaid() || view.level(now) <= reserve())) burst = null;
-    const catchUp = isSaid() && mayBurst ? CATCH_UP : 1;
+    if (burst !== null && (!isFollowed() || view.level(now) <= reserve())) burst = null;
+    const catchUp = isFollowed() && mayBurst ? CATCH_UP : 1;
     const perMinute = (limit() * catchUp + (burst?.perMinute ?? 0)) * settings.part;
     if (perMinute !== pace.perMinute) pace = changeLimit(pace, perMinute, now);
   };
@@ -99,6 +103,8 @@ export function createGauge(kind: LimitKind, start: number, learned: () => boole
       return isSaid();
     },
     get ceiling() {
+      // Who told a limit never finds more in a minute, though the account has it.
+      if (settings.told !== 'auto') return settings.told * settings.part;
       return isSaid() ? Infinity : limit() * settings.part;
     },
     get spare() {
@@ -114,6 +120,10 @@ export function createGauge(kind: LimitKind, start: number, learned: () => boole
       const more = kind.weigh(to) - kind.weigh(from);
       if (more !== 0) pace = correct(pace, more, now);
     },
+    resend(call) {
+      view.forget(call);
+      view.sent(call);
+    },
     giveBack(call, now) {
       view.forget(call);
       pace = correct(pace, -kind.weigh(call.tokens), now);
@@ -122,7 +132,7 @@ export function createGauge(kind: LimitKind, start: number, learned: () => boole
       const [perMinute, remaining] = [server.limits[kind.name], server[kind.left]];
       if (perMinute === undefined || remaining === undefined) return null;
       const interval = view.read(call, now, perMinute, remaining);
-      if (now - heardAt > QUIET_MS && isSaid() && mayBurst) {
+      if (now - heardAt > QUIET_MS && isFollowed() && mayBurst) {
         const spare = Math.max(0, view.level(now) - reserve());
         burst = { perMinute: (spare / BURST_MS) * 60_000, spare };
       }

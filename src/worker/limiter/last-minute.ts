@@ -47,7 +47,9 @@ export function createLastMinute<Call extends SentCall>(): LastMinute<Call> {
       forget(now);
       let requests = 0;
       let tokens = 0;
-      for (const call of calls.toReversed()) {
+      for (let index = calls.length - 1; index >= 0; index -= 1) {
+        const call = calls[index];
+        if (call === undefined) continue;
         requests += 1 / call.ceilings.requests;
         tokens += call.tokens / call.ceilings.tokens;
         if (requests > WHOLE || tokens > WHOLE) return call.at + MINUTE_MS;

@@ -121,7 +121,7 @@ export function createRateLimiter(options: {
   let workers = 1;
   let mean = options.tokensPerCall;
   let answered = false;
-  let alone = true;
+  let users = 1;
   let closedUntil = -Infinity;
   let turnIsOut = false;
   let cancelTimer: (() => void) | null = null;
@@ -130,12 +130,14 @@ export function createRateLimiter(options: {
   const charges = createLearnedCharges();
   const slow = createSlowDown();
   const requests = createGauge(REQUESTS, START_LIMITS.requestsPerMinute, () => true);
-  const tokens = createGauge(TOKENS, START_LIMITS.tokensPerMinute, () => charges.known || !alone);
+  const tokens = createGauge(TOKENS, START_LIMITS.tokensPerMinute, () => charges.known || users > 1);
   const gauges = [requests, tokens];
 
   const configure = (): void => {
     const now = clock.now();
-    const part = slow.part(now) / workers;
+    // The queue paces several workers by the whole limit: who is to be slower takes part of its own share.
+    const slowed = slow.part(now);
+    const part = slowed < 1 ? slowed / users : 1 / workers;
     for (const gauge of gauges) {
       gauge.configure({ told: settings[gauge.name], start: START_LIMITS[gauge.name], part }, now);
     }
@@ -215,7 +217,12 @@ export function createRateLimiter(options: {
       weigh(kind, formula) {
         if (!open) return call.tokens;
         // From now on it is known what it is, and it goes: it was only taken before.
-        if (call.kind === '') call.at = clock.now();
+        if (call.kind === '') {
+          lastMinute.remove(call);
+          call.at = clock.now();
+          lastMinute.add(call);
+          for (const gauge of gauges) gauge.resend(call);
+        }
         Object.assign(call, { kind, formula });
         count(charges.estimate(kind, formula));
         return call.tokens;
@@ -225,10 +232,11 @@ export function createRateLimiter(options: {
         answered = true;
         requests.read(call, clock.now(), server);
         const interval = tokens.read(call, clock.now(), server);
-        if (interval !== null && alone) learn(interval);
+        if (interval !== null && users === 1) learn(interval);
         const followed = server.remainingTokens !== undefined;
-        // Who does not say what is left is taken to charge what he bills.
-        if (!followed && billed > call.formula) charges.learn([call.kind], billed / call.formula);
+        // Who does not say what is left, or not of us alone, is taken to charge what he bills, if that is more.
+        if ((!followed || users > 1) && billed > call.formula)
+          charges.learn([call.kind], billed / call.formula);
         const expected = charges.estimate(call.kind, call.formula);
         count(followed ? expected : Math.max(expected, billed));
         reconsider();
@@ -334,7 +342,8 @@ export function createRateLimiter(options: {
       reconsider();
     },
     usedBy(number) {
-      alone = number === 1;
+      users = number;
+      reconsider();
     },
     shareWith(number) {
       workers = number;
