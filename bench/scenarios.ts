@@ -93,7 +93,7 @@ const SCENARIOS_BY_KEY = {
     account: { requestsPerMinute: 2_000, tokensPerMinute: 200_000 },
     told: { requestsPerMinute: 1_920, tokensPerMinute: 187_000 },
     latencyMs: 9_000,
-    speed: 10,
+    speed: 7,
     bounds: ON_THE_FLOOR,
   },
   'tier-4': {
@@ -113,7 +113,7 @@ const SCENARIOS_BY_KEY = {
     account: { requestsPerMinute: 500, tokensPerMinute: 400_000 },
     told: { requestsPerMinute: 480, tokensPerMinute: 380_000 },
     latencyMs: 9_000,
-    speed: 4,
+    speed: 2.5,
     bounds: ON_THE_FLOOR,
   },
   latency: {
