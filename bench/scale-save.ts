@@ -14,7 +14,10 @@ import { placeOf } from '../src/workflows/partition.ts';
 const PAGE = 1_000;
 const BATCH = 4;
 
-/** What one save of the progress record reads in a run whose pictures are listed and not yet asked about. */
+/** The most children of one run (`MOST_CHILDREN`). */
+const WINDOW = 500;
+
+/** What one save of the progress record reads in a run whose pictures are listed and none of whose batches has ended. */
 export async function measureSave(pictures: number): Promise<{ reads: number; ms: number }> {
   const root = mkdtempSync(join(tmpdir(), 'image-analysis-save-'));
   let reads = 0;
@@ -35,8 +38,12 @@ export async function measureSave(pictures: number): Promise<{ reads: number; ms
   const results = join(root, 'run');
   const text = JSON.stringify({ batchSize: BATCH });
   const pages = Array.from({ length: pictures / PAGE }, () => PAGE);
-  // As far as a save reads it: one batch is under way.
-  const progress = { batchesDone: 0, running: [{ batch: 0, workflowId: 'batch-1' }] } as unknown as Progress;
+  const running = Array.from({ length: WINDOW }, (_, batch) => ({
+    batch,
+    workflowId: `batch-${batch + 1}`,
+  }));
+  // As far as a save reads it.
+  const progress = { batchesDone: 0, running } as unknown as Progress;
   try {
     await runFiles.store(results).create(files.run, text);
     const started = performance.now();

@@ -29,7 +29,7 @@ export interface LimitKind {
 /** The pace of one limit, and the provider's allowance behind it. Times in milliseconds of the limiter's clock. */
 export interface Gauge {
   readonly name: keyof Limits;
-  /** What is allowed a minute, and whether the provider said so. */
+  /** What is allowed a minute, and whether that is the provider's word and nobody's here. */
   readonly limit: number;
   readonly said: boolean;
   /** Highest sum of a minute; `Infinity` where the provider's allowance is followed. */
@@ -100,7 +100,7 @@ export function createGauge(kind: LimitKind, start: number, learned: () => boole
       return limit();
     },
     get said() {
-      return isSaid();
+      return isSaid() && settings.told !== limit();
     },
     get ceiling() {
       // Who told a limit never finds more in a minute, though the account has it.

@@ -234,9 +234,8 @@ export function createRateLimiter(options: {
         const interval = tokens.read(call, clock.now(), server);
         if (interval !== null && users === 1) learn(interval);
         const followed = server.remainingTokens !== undefined;
-        // Who does not say what is left, or not of us alone, is taken to charge what he bills, if that is more.
-        if ((!followed || users > 1) && billed > call.formula)
-          charges.learn([call.kind], billed / call.formula);
+        // Who does not say what is left is taken to charge what he bills, if that is more.
+        if (!followed && billed > call.formula) charges.learn([call.kind], billed / call.formula);
         const expected = charges.estimate(call.kind, call.formula);
         count(followed ? expected : Math.max(expected, billed));
         reconsider();
