@@ -44,6 +44,8 @@ async function measure(pictures: number): Promise<void> {
         SIMULATED: 'true',
         TEMPORAL_ADDRESS: server.address,
         LIMITS: `${LIMITS.requestsPerMinute}/${LIMITS.tokensPerMinute}`,
+        // Soon full, so that what grows would be something else.
+        PICTURE_MEMORY_MB: '16',
         RESULTS: join(folder, 'results'),
         LOG_LEVEL: 'warn',
       },

@@ -12,8 +12,8 @@ export interface ShardReader {
 export const begunBatches = ({ batchesDone, running }: Pick<Progress, 'batchesDone' | 'running'>): number =>
   batchesDone + running.length;
 
-/** All shards of a run whose results are written in full each time: 1,000 pictures, some 2 KB each. */
-const SHARDS_KEPT = 1_000;
+/** All shards of a run whose results are written in full each time: 1,000 pictures in batches of four. */
+const SHARDS_KEPT = 250;
 
 export function createShardReader(runFiles: RunFiles): ShardReader {
   const cache = new Map<string, Promise<Shard>>();
