@@ -1,11 +1,11 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { startSimulator } from '../src/simulator/server.ts';
-import { distinctPicture } from '../test/helpers/cli.ts';
 import { startTemporal } from '../test/helpers/temporal-server.ts';
+import { makePictures } from './pictures.ts';
 
 /** As many calls a second in both cases, so that what is left between them is the number of pictures. */
 const PICTURES = [339, 100_000];
@@ -27,11 +27,7 @@ async function main(): Promise<void> {
 
 async function measure(pictures: number): Promise<void> {
   const folder = mkdtempSync(join(tmpdir(), 'image-analysis-flat-'));
-  const source = join(folder, 'pictures');
-  mkdirSync(source);
-  for (let n = 0; n < pictures; n += 1) {
-    writeFileSync(join(source, `camera-${String(n).padStart(6, '0')}.jpg`), distinctPicture(n));
-  }
+  const source = makePictures(folder, 'pictures', pictures);
   const simulator = await startSimulator({ latency: { medianMs: LATENCY_MS }, limits: LIMITS });
   const server = await startTemporal();
   const start = (...args: string[]): ChildProcess =>

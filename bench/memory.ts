@@ -1,17 +1,15 @@
-import { randomBytes } from 'node:crypto';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Client, Connection } from '@temporalio/client';
-import { MAX_PICTURE_BYTES } from '../src/activities/picture.ts';
 import { readConfig } from '../src/config.ts';
 import { ANALYZE_IMAGES } from '../src/shared/names.ts';
 import type { ResultsFile } from '../src/shared/results.ts';
 import type { RunInput, RunResult } from '../src/shared/types.ts';
-import type { LedgerEntry } from '../src/simulator/ledger.ts';
 import { startSimulator } from '../src/simulator/server.ts';
-import { distinctPicture } from '../test/helpers/cli.ts';
 import { startTemporal } from '../test/helpers/temporal-server.ts';
+import { mostInFlight } from './pace.ts';
+import { makePictures } from './pictures.ts';
 import { createWorkers } from './workers.ts';
 
 /** Pictures and calls in flight that are asked for; each picture has one call open at a time. */
@@ -112,7 +110,7 @@ async function measure(pictureBytes: number, boundMb: number): Promise<Figures> 
       timeMs,
       calls: ledger.length,
       answers: answers.length,
-      inFlight: mostAtOnce(ledger),
+      inFlight: mostInFlight(ledger),
       beforeBytes,
       peakBytes: peak(),
       readsPerPicture: reads / PICTURES,
@@ -126,37 +124,10 @@ async function measure(pictureBytes: number, boundMb: number): Promise<Figures> 
   }
 }
 
-/** Small pictures with bytes behind their end that no decoder reads. */
-function makePictures(folder: string, name: string, count: number, bytes: number): string {
-  if (bytes > MAX_PICTURE_BYTES) throw new Error('no request can hold such a picture');
-  const pictures = join(folder, name);
-  mkdirSync(pictures);
-  for (let n = 0; n < count; n += 1) {
-    const picture = distinctPicture(n);
-    const rest = randomBytes(Math.max(0, bytes - picture.length));
-    writeFileSync(join(pictures, `camera-${String(n).padStart(3, '0')}.jpg`), Buffer.concat([picture, rest]));
-  }
-  return pictures;
-}
-
 function answersIn(results: ResultsFile) {
   return results.images.flatMap(({ answers }) =>
     Object.values(answers).flatMap((answer) => ('error' in answer ? [] : [answer])),
   );
-}
-
-function mostAtOnce(ledger: readonly LedgerEntry[]): number {
-  const changes = ledger.flatMap(({ at, ms }) => [
-    { at, by: 1 },
-    { at: at + (ms ?? 0), by: -1 },
-  ]);
-  let open = 0;
-  let most = 0;
-  for (const { by } of changes.sort((a, b) => a.at - b.at || a.by - b.by)) {
-    open += by;
-    most = Math.max(most, open);
-  }
-  return most;
 }
 
 await main();

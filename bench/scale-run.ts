@@ -1,5 +1,4 @@
 import {
-  mkdirSync,
   mkdtempSync,
   readdirSync,
   readFileSync,
@@ -15,10 +14,10 @@ import { readConfig } from '../src/config.ts';
 import { ANALYZE_IMAGES } from '../src/shared/names.ts';
 import type { RunInput, RunResult } from '../src/shared/types.ts';
 import { startSimulator } from '../src/simulator/server.ts';
-import { distinctPicture } from '../test/helpers/cli.ts';
 import { startTemporal } from '../test/helpers/temporal-server.ts';
 import { emptyUse, type HistoryEvent, useOf, type Use } from './scale-history.ts';
 import { createWorkers } from './workers.ts';
+import { makePictures } from './pictures.ts';
 
 /** What is run, and how much of it. */
 export interface ScaleCase {
@@ -90,7 +89,7 @@ export async function measure(given: ScaleCase): Promise<ScaleFigures> {
     const handle = await client.workflow.start<(input: RunInput) => Promise<RunResult>>(ANALYZE_IMAGES, {
       taskQueue: config.taskQueue,
       workflowId: WORKFLOW,
-      args: [{ source: makePictures(folder, given.pictures), concurrency: given.concurrency }],
+      args: [{ source: makePictures(folder, 'pictures', given.pictures), concurrency: given.concurrency }],
     });
     const { stopAfterBatches } = given;
     if (stopAfterBatches === undefined) await handle.result();
@@ -213,15 +212,6 @@ function actionsIn(metrics: Map<string, number>): Record<string, number> {
     actions[kind] = (actions[kind] ?? 0) + value;
   }
   return actions;
-}
-
-function makePictures(folder: string, count: number): string {
-  const pictures = join(folder, 'pictures');
-  mkdirSync(pictures);
-  for (let n = 0; n < count; n += 1) {
-    writeFileSync(join(pictures, `camera-${String(n).padStart(5, '0')}.jpg`), distinctPicture(n));
-  }
-  return pictures;
 }
 
 function promptsFile(count: number): string {

@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Client, Connection } from '@temporalio/client';
@@ -8,18 +8,18 @@ import type { ResultEntry, ResultsFile } from '../src/shared/results.ts';
 import type { RunInput, RunResult } from '../src/shared/types.ts';
 import type { LedgerEntry } from '../src/simulator/ledger.ts';
 import { startSimulator } from '../src/simulator/server.ts';
-import { distinctPicture } from '../test/helpers/cli.ts';
 import { startTemporal } from '../test/helpers/temporal-server.ts';
 import { atSpeed, type Recorded, type RecordedPicture } from './recorded.ts';
 import { PROMPTS, type Scenario } from './scenarios.ts';
 import { createWorkers, type Workers } from './workers.ts';
+import { makePictures } from './pictures.ts';
 
 /** Runs a scenario end to end: real Temporal server, worker processes as they are built, the simulator as the account. */
 export async function wholeRun(scenario: Scenario): Promise<Recorded> {
   const { account, told, latencyMs } = atSpeed(scenario);
   const { windowMs, ...variant } = scenario.variant ?? {};
   const folder = mkdtempSync(join(tmpdir(), 'image-analysis-bench-'));
-  const pictures = makePictures(folder, scenario.pictures);
+  const pictures = makePictures(folder, 'pictures', scenario.pictures);
   const simulator = await startSimulator({
     latency: { medianMs: latencyMs },
     limits: account,
@@ -86,15 +86,6 @@ const picturesIn = ({ images }: ResultsFile): RecordedPicture[] =>
       .filter(isAnswer)
       .map(({ sentAt, timings }) => ({ sentAt: Date.parse(sentAt), ms: timings.modelMs })),
   }));
-
-function makePictures(folder: string, count: number): string {
-  const pictures = join(folder, 'pictures');
-  mkdirSync(pictures);
-  for (let n = 0; n < count; n += 1) {
-    writeFileSync(join(pictures, `camera-${String(n).padStart(5, '0')}.jpg`), distinctPicture(n));
-  }
-  return pictures;
-}
 
 /** Adds a worker when a third of the calls were made, and kills one when a half were. */
 function changeWorkers(

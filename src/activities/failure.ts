@@ -1,6 +1,6 @@
 import { ApplicationFailure } from '@temporalio/common';
 import { redact } from '../shared/redact.ts';
-import type { AskFailure, FailureKind, Limits, Route, Try } from '../shared/types.ts';
+import type { AskFailure, FailureKind, Route, SaidLimit, Try } from '../shared/types.ts';
 import type { ReplyProblem } from './answer.ts';
 import { statedWaitMs } from './durations.ts';
 import { decisionFor } from './failure-table.ts';
@@ -131,13 +131,6 @@ function act(decision: Decision, error: ModelError, context: AskContext): Verdic
         waitMs: decision.kind === 'Lost' ? 0 : backoffMs(context),
       };
   }
-}
-
-/** What a 429's text says of one of the account's limits a minute. */
-export interface SaidLimit {
-  name: keyof Limits;
-  perMinute: number;
-  used: number;
 }
 
 /** The limit in "Rate limit reached … on tokens per min (TPM): Limit 30000, Used 29500, Requested 1577."; else `null`. */

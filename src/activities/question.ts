@@ -1,17 +1,19 @@
 import { ApplicationFailure, CancelledFailure, type Context } from '@temporalio/activity';
 import { admissionTokens, knowsImageTokens, textTokens } from '../shared/image-tokens.ts';
 import { redact } from '../shared/redact.ts';
-import type { AskResult, FailureKind, ImageRef, Plan, Prompt, Route, Timings, Try } from '../shared/types.ts';
+import type {
+  AskResult,
+  FailureKind,
+  ImageRef,
+  Plan,
+  Prompt,
+  Route,
+  SaidLimit,
+  Timings,
+  Try,
+} from '../shared/types.ts';
 import { ANSWER_SCHEMA, type ExpectedCharge, judgeReply, SCHEMA_CHARS } from './answer.ts';
-import {
-  type AskContext,
-  classify,
-  MAX_TRIES,
-  type SaidLimit,
-  saidLimit,
-  toFailure,
-  type Verdict,
-} from './failure.ts';
+import { type AskContext, classify, MAX_TRIES, saidLimit, toFailure, type Verdict } from './failure.ts';
 import {
   type Model,
   ModelError,

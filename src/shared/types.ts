@@ -53,6 +53,13 @@ export interface AccountLimitsInput {
   since?: string;
 }
 
+/** What a provider's refusal says of one of the limits. */
+export interface SaidLimit {
+  name: keyof Limits;
+  perMinute: number;
+  used: number;
+}
+
 /** The limits that hold now, and who said so. */
 export interface AccountLimits extends Limits {
   /** `told`: a person, of both; `headers`: the provider; `start`: nobody yet, these are the values to begin with. */

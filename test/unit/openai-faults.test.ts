@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net';
 import { imageSize } from 'image-size';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { ANSWER_SCHEMA, judgeReply } from '../../src/activities/answer.ts';
-import { classify } from '../../src/activities/failure.ts';
+import { aloneBy, classify } from '../../src/activities/failure.ts';
 import type { Verdict } from '../../src/activities/failure.ts';
 import { ModelError } from '../../src/activities/ports.ts';
 import type { Model } from '../../src/activities/ports.ts';
@@ -76,15 +76,7 @@ afterAll(async () => {
 
 async function ask(api: 'responses' | 'chat', route: Route): Promise<Verdict | 'answer'> {
   const url = `http://127.0.0.1:${(pictures.address() as AddressInfo).port}/a.jpg?X-Goog-Signature=c0ffee`;
-  const context = {
-    route,
-    tries: 1,
-    fellBack: false,
-    capRaised: false,
-    reasked: false,
-    now: Date.now(),
-    random: () => 0.5,
-  };
+  const context = { ...aloneBy(route), random: () => 0.5 };
   try {
     const reply = await model.ask(
       {

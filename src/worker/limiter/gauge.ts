@@ -1,4 +1,4 @@
-import type { Limits } from '../../shared/types.ts';
+import type { Limits, SaidLimit } from '../../shared/types.ts';
 import { createAccountView, type Interval, type ViewedCall } from './account-view.ts';
 import { changeLimit, correct, createBucket, take } from './token-bucket.ts';
 
@@ -7,13 +7,6 @@ export interface ServerAccount {
   limits: Partial<Limits>;
   remainingRequests?: number;
   remainingTokens?: number;
-}
-
-/** What a refusal's text says of one of the limits. */
-export interface SaidLimit {
-  name: keyof Limits;
-  perMinute: number;
-  used: number;
 }
 
 /** One limit of an account. */

@@ -1,8 +1,8 @@
 import { START_LIMITS } from '../../shared/limits.ts';
-import type { AccountLimits, LimitSettings } from '../../shared/types.ts';
+import type { AccountLimits, LimitSettings, SaidLimit } from '../../shared/types.ts';
 import type { Interval, ViewedCall } from './account-view.ts';
 import type { Clock } from './clock.ts';
-import { createGauge, type LimitKind, type SaidLimit, type ServerAccount } from './gauge.ts';
+import { createGauge, type LimitKind, type ServerAccount } from './gauge.ts';
 import { createLastMinute, type SentCall } from './last-minute.ts';
 import { createLearnedCharges } from './learned-charges.ts';
 import { createSlowDown } from './slow-down.ts';
