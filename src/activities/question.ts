@@ -58,8 +58,8 @@ export interface Allowance {
   called(): (ms: number | null) => void;
   /** Nobody may call now, whatever share he has. */
   closed(): boolean;
-  closeFor(ms: number): void;
-  slowDown(): void;
+  /** The provider wants less of everybody: no call for `closeMs`, half the rate where it asked to slow down. */
+  refused(refusal: { closeMs: number; slowDown: boolean }): void;
   /** For the log. */
   left(): { requestsLeft: number; tokensLeft: number; waiting: number };
 }
@@ -138,8 +138,8 @@ export function createQuestion(deps: QuestionDeps, parts: QuestionParts): { ask(
 
   /** Ends this attempt as the verdict says, or sets the memory for the next call. */
   function act(verdict: Verdict): void {
-    if (verdict.closeGateMs > 0) allowance.closeFor(verdict.closeGateMs);
-    if (verdict.slowDown) allowance.slowDown();
+    const { closeGateMs: closeMs, slowDown } = verdict;
+    if (closeMs > 0 || slowDown) allowance.refused({ closeMs, slowDown });
     const why = { ...about, kind: verdict.kind, reason: verdict.message };
     switch (verdict.action) {
       case 'base64':

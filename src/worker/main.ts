@@ -21,7 +21,7 @@ import type { Config } from '../config.ts';
 import type { Logger } from '../logger.ts';
 import { modelQueueOf, SEARCH_ATTRIBUTES } from '../shared/names.ts';
 import type { AccountLimits, ImageResult } from '../shared/types.ts';
-import { createAllowance } from './allowance.ts';
+import { createAllowance, heed } from './allowance.ts';
 import { systemClock } from './limiter/clock.ts';
 import { createParts } from './parts.ts';
 import { loadPrompts } from './prompts-file.ts';
@@ -114,7 +114,9 @@ export async function startWorkers(config: Config, { logger }: { logger: Logger 
     taskQueue: modelQueue,
     activities: createModelActivities({
       ...parts,
-      allowance: createAllowance(limiter, slots, guard),
+      allowance: createAllowance(limiter, slots, guard, (refusal) => {
+        pace.tell(refusal);
+      }),
       urlHealth: createUrlHealth(() => performance.now()),
       textTokens: createTextTokens(),
       pictureTokens: createTextTokens(),
@@ -148,6 +150,10 @@ export async function startWorkers(config: Config, { logger }: { logger: Logger 
     },
     share: limiter.shareWith,
     count: limiter.usedBy,
+    hear(refusal) {
+      logger.warn({ modelQueue, ...refusal }, 'the provider refused another worker a call');
+      heed(limiter, refusal);
+    },
     logger,
   });
   const workers = [runWorker, modelWorker];

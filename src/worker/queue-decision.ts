@@ -18,8 +18,11 @@ export interface QueueView {
   workers: number;
   /** This worker: not seen polling yet, seen polling, or no longer (its limiter holds it back, or it is ending). */
   self: 'starting' | 'polling' | 'silent';
-  /** Calls a second that the queue gives out at most, all workers together; `null` for no limit. */
-  rate: { perSecond: number; byOther: boolean; ageMs: number } | null;
+  /**
+   * Calls a second that the queue gives out at most, all workers together; `null` for no limit. `closedForMs`: a worker
+   * was refused, and nobody is to call for so long from now.
+   */
+  rate: { perSecond: number; byOther: boolean; ageMs: number; closedForMs?: number } | null;
   /** Calls a second that the account allows. */
   wanted: number;
   guessed: boolean;
@@ -51,7 +54,28 @@ export function decide(view: QueueView): Decision {
   if (self === 'silent') return { share: 1, rate: 'keep' };
   // One that has not polled yet may be one of several that start together and cannot see each other.
   if (self === 'polling' && workers === 1) return { share: 1, rate: unlimited };
-  return { share: 1, rate: isNear(view) ? 'keep' : 'set' };
+  const closed = (rate?.closedForMs ?? 0) > 0;
+  return { share: 1, rate: closed || isNear(view) ? 'keep' : 'set' };
+}
+
+/** What a worker was told by the provider and the others must know. */
+export interface Refusal {
+  /** Nobody is to call for so long. */
+  closeMs: number;
+  /** Half the rate from now on. */
+  slowDown: boolean;
+}
+
+/** The workers tell it to each other, and to who reads `temporal task-queue config get`, as the reason of a rate of 0. */
+export const refusalInWords = ({ closeMs, slowDown }: Refusal): string =>
+  `image-analysis: closed for ${Math.ceil(closeMs)} ms, since the provider refused a call` +
+  (slowDown ? SLOWED : '');
+const SLOWED = ' and asked for half the rate';
+
+/** `null` for any other reason. */
+export function refusalIn(reason: string): Refusal | null {
+  const closed = /^image-analysis: closed for (\d{1,10}) ms/.exec(reason);
+  return closed && { closeMs: Number(closed[1]), slowDown: reason.endsWith(SLOWED) };
 }
 
 function isNear({ rate, wanted, guessed }: QueueView): boolean {

@@ -1,7 +1,16 @@
 import { isGrpcServiceError } from '@temporalio/client';
 import type { NativeConnection } from '@temporalio/worker';
 import type { Logger } from '../logger.ts';
-import { type AccountPace, callsPerSecond, createAges, decide, type QueueView } from './queue-decision.ts';
+import {
+  type AccountPace,
+  callsPerSecond,
+  createAges,
+  decide,
+  type QueueView,
+  type Refusal,
+  refusalIn,
+  refusalInWords,
+} from './queue-decision.ts';
 
 /** TaskQueueType.TASK_QUEUE_TYPE_ACTIVITY of the Temporal API. */
 const ACTIVITY = 2;
@@ -15,6 +24,9 @@ const REFUSED: readonly number[] = [7, 12];
  * it keeps even one that said goodbye in its list, for five minutes.
  */
 const GONE_AFTER_MS = 75_000;
+
+/** Node's timers take no longer time; what opens later opens at a look. */
+const LONGEST_TIMER_MS = 2 ** 31 - 1;
 
 /** A call that gets no answer for so long counts as failed. */
 const LOOK_MS = 5_000;
@@ -32,7 +44,8 @@ const together = ({ perMinute: { requests, tokens }, tokensPerCall }: AccountPac
 /**
  * Lets the workers of one account share its limits, with the engine as coordinator: two workers or more have the server
  * pace their model queue, which holds for all of them together; one alone removes that rate, since its own limiter
- * paces in tokens, call by call. Every worker does the same, so that any of them may come, end or be killed.
+ * paces in tokens, call by call. Every worker does the same, so that any of them may come, end or be killed. When the
+ * provider refuses one of them a call, it closes the queue for all, and the others' own gates with it.
  *
  * Resolves after the first look, and only then may the worker poll; stop it when the worker stops polling. Where the
  * server cannot pace, it says so once and gives each worker its part. It never rejects: what fails is tried again at
@@ -51,12 +64,14 @@ export async function paceQueue(options: {
   share(workers: number): void;
   /** Told whenever it changes: so many workers poll the queue. */
   count(workers: number): void;
+  /** Told once: the provider refused another worker a call. */
+  hear(refusal: Refusal): void;
   logger: Logger;
   /** Time between two looks, in milliseconds. */
   everyMs?: number;
   /** A clock that does not jump, in milliseconds. */
   now?: () => number;
-}): Promise<{ stop(): Promise<void> }> {
+}): Promise<{ tell(refusal: Refusal): void; stop(): Promise<void> }> {
   const { connection, namespace, modelQueue, identity, logger, everyMs = 2_000 } = options;
   const { workflowService } = connection;
   const now = options.now ?? (() => performance.now());
@@ -69,6 +84,9 @@ export async function paceQueue(options: {
   let failures = 0;
   let workers: number | null = null;
   let share: number | null = null;
+  let refused: Refusal | null = null;
+  let closedUntil = -Infinity;
+  let heard = '';
 
   const look = async (account: AccountPace): Promise<QueueView> => {
     const taskQueue = { name: modelQueue };
@@ -89,7 +107,15 @@ export async function paceQueue(options: {
     hasPolled ||= polls;
     const { rateLimit, metadata } = config?.queueRateLimit ?? {};
     const setBy = metadata?.updateIdentity ?? '';
-    const ageMs = ageOfRate([[setBy, text(metadata?.updateTime)]]).get(setBy) ?? 0;
+    const setAt = text(metadata?.updateTime);
+    const ageMs = ageOfRate([[setBy, setAt]]).get(setBy) ?? 0;
+    const byOther = setBy !== identity && live.has(setBy);
+    const refusal = refusalIn(metadata?.reason ?? '');
+    if (refusal !== null && byOther && heard !== setAt) {
+      heard = setAt;
+      options.hear(refusal);
+    }
+    const othersMs = refusal === null || !byOther ? 0 : refusal.closeMs - ageMs;
     return {
       partitions: activityTaskQueuePartitions?.length ?? 1,
       settable,
@@ -98,8 +124,9 @@ export async function paceQueue(options: {
       rate: rateLimit
         ? {
             perSecond: rateLimit.requestsPerSecond ?? 0,
-            byOther: setBy !== identity && live.has(setBy),
+            byOther,
             ageMs,
+            closedForMs: Math.max(0, othersMs, closedUntil - now()),
           }
         : null,
       wanted: callsPerSecond(account),
@@ -138,6 +165,14 @@ export async function paceQueue(options: {
           'configuration matching.numTaskqueueReadPartitions=1 and matching.numTaskqueueWritePartitions=1. ' +
           'Until then each worker takes its part of the limits',
       );
+    const closing = refused;
+    refused = null;
+    if (closing !== null && isShared(view)) {
+      if (closing.closeMs <= (view.rate?.closedForMs ?? 0) && !closing.slowDown) return;
+      closedUntil = now() + closing.closeMs;
+      await setRate(0, refusalInWords(closing));
+      return;
+    }
     if (decision.rate === 'set') await setRate(view.wanted, together(account, view.workers));
     if (decision.rate === 'remove') await setRate(null, view.partitions > 1 ? INEXACT : ALONE);
   };
@@ -166,25 +201,44 @@ export async function paceQueue(options: {
     }
   };
 
-  const within = (): Promise<void> => connection.withDeadline(Date.now() + LOOK_MS, lookAndAct);
-  let timer: NodeJS.Timeout;
-  let current = within();
-  await current;
+  let current = Promise.resolve();
+  const within = (): Promise<void> => {
+    current = current.then(() => connection.withDeadline(Date.now() + LOOK_MS, lookAndAct));
+    return current;
+  };
+  await within();
+  const timers = new Set<NodeJS.Timeout>();
+  const after = (ms: number, act: () => void): void => {
+    const timer = setTimeout(() => {
+      timers.delete(timer);
+      act();
+    }, ms);
+    timers.add(timer);
+  };
   const next = (): void => {
-    if (stopped) return;
-    timer = setTimeout(() => {
-      current = within().finally(next);
-    }, everyMs);
+    if (!stopped) after(everyMs, () => void within().finally(next));
   };
   next();
   return {
+    tell({ closeMs, slowDown }) {
+      if (stopped || workers === 1) return;
+      // A queue that stays closed until the others have looked tells each of them to slow down.
+      refused = { closeMs: slowDown ? Math.max(closeMs, 1.5 * everyMs) : closeMs, slowDown };
+      void within();
+      // It opens in time, and not at the next look.
+      if (refused.closeMs < LONGEST_TIMER_MS) after(refused.closeMs, () => void within());
+    },
     async stop() {
       stopped = true;
-      clearTimeout(timer);
+      for (const timer of timers) clearTimeout(timer);
       await current;
     },
   };
 }
+
+/** Several workers are paced by the queue. */
+const isShared = ({ workers, partitions, settable }: QueueView): boolean =>
+  workers > 1 && partitions === 1 && settable;
 
 /** A time of the server, to be compared only. */
 const text = (time: { seconds?: unknown; nanos?: number | null } | null | undefined): string =>

@@ -95,8 +95,10 @@ describe('askModel', () => {
         claim: () => share('claimed'),
         acquire: () => Promise.resolve(share('acquired')),
         closed: () => false,
-        closeFor: (ms) => told.push(`closed for ${ms > 0 ? 'a while' : ms}`),
-        slowDown: () => told.push('slows down'),
+        refused({ closeMs, slowDown }) {
+          if (closeMs > 0) told.push('closed for a while');
+          if (slowDown) told.push('slows down');
+        },
         called: () => () => {},
         left: () => ({ requestsLeft: 1, tokensLeft: 1, waiting: 0 }),
       },

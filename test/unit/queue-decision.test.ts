@@ -1,5 +1,13 @@
 import { describe, expect, test } from 'vitest';
-import { callsPerSecond, createAges, decide, type QueueView } from '../../src/worker/queue-decision.ts';
+import {
+  callsPerSecond,
+  createAges,
+  decide,
+  type QueueView,
+  type Refusal,
+  refusalIn,
+  refusalInWords,
+} from '../../src/worker/queue-decision.ts';
 
 const TWO: QueueView = {
   partitions: 1,
@@ -11,7 +19,11 @@ const TWO: QueueView = {
   guessed: false,
 };
 const mine = (perSecond: number): QueueView['rate'] => ({ perSecond, byOther: false, ageMs: 0 });
-const others = (perSecond: number, ageMs = 0): QueueView['rate'] => ({ perSecond, byOther: true, ageMs });
+const others = (perSecond: number, ageMs = 0): NonNullable<QueueView['rate']> => ({
+  perSecond,
+  byOther: true,
+  ageMs,
+});
 
 describe('what a worker does for all', () => {
   test.each<[string, Partial<QueueView>, ReturnType<typeof decide>]>([
@@ -28,6 +40,9 @@ describe('what a worker does for all', () => {
     ['another knows better', { rate: others(80, 60_000), guessed: true }, { share: 1, rate: 'keep' }],
     ['nobody knows better', { rate: mine(80), guessed: true }, { share: 1, rate: 'set' }],
     ['nobody knows anything', { guessed: true }, { share: 1, rate: 'set' }],
+
+    ['another was refused a call', { rate: { ...others(0), closedForMs: 1 } }, { share: 1, rate: 'keep' }],
+    ['that is over', { rate: { ...others(0), closedForMs: 0 } }, { share: 1, rate: 'set' }],
 
     ['one is alone', { workers: 1 }, { share: 1, rate: 'keep' }],
     ['the other one is gone', { workers: 1, rate: others(8) }, { share: 1, rate: 'remove' }],
@@ -51,6 +66,22 @@ describe('what a worker does for all', () => {
   ])('when %s', (_when, view, decision) => {
     expect(decide({ ...TWO, ...view })).toEqual(decision);
   });
+});
+
+test.each<[Refusal, string]>([
+  [{ closeMs: 33.5, slowDown: false }, 'image-analysis: closed for 34 ms, since the provider refused a call'],
+  [
+    { closeMs: 3_000, slowDown: true },
+    'image-analysis: closed for 3000 ms, since the provider refused a call and asked for half the rate',
+  ],
+])('a refusal %j is told as a reason that a person can read', (refusal, words) => {
+  expect(refusalInWords(refusal)).toBe(words);
+  expect(refusalIn(words)).toEqual({ ...refusal, closeMs: Math.ceil(refusal.closeMs) });
+});
+
+test('any other reason is no refusal', () => {
+  expect(refusalIn('image-analysis: one worker, which paces itself')).toBeNull();
+  expect(refusalIn('')).toBeNull();
 });
 
 test.each([

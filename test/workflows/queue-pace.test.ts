@@ -2,8 +2,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Client, Connection } from '@temporalio/client';
 import { DefaultLogger, NativeConnection, Runtime, Worker } from '@temporalio/worker';
 import pino from 'pino';
-import { afterEach, expect, inject, test } from 'vitest';
-import type { AccountPace } from '../../src/worker/queue-decision.ts';
+import { afterEach, expect, inject, test, vi } from 'vitest';
+import type { AccountPace, Refusal } from '../../src/worker/queue-decision.ts';
 import { paceQueue } from '../../src/worker/queue-pace.ts';
 import { startTemporal } from '../helpers/temporal-server.ts';
 import { until } from '../helpers/until.ts';
@@ -72,14 +72,14 @@ async function pace(
   queue: string,
   identity: string,
   options: Partial<Pace> = {},
-): Promise<{ shares: number[]; warnings: string[]; stop(): Promise<void> }> {
+): Promise<{ shares: number[]; warnings: string[] } & Awaited<ReturnType<typeof paceQueue>>> {
   const shares: number[] = [];
   const warnings: string[] = [];
   const logger = pino(
     { level: 'warn' },
     { write: (line) => warnings.push((JSON.parse(line) as { msg: string }).msg) },
   );
-  const { stop } = await paceQueue({
+  const { tell, stop } = await paceQueue({
     connection,
     namespace: 'default',
     modelQueue: queue,
@@ -87,12 +87,13 @@ async function pace(
     read: () => EIGHT,
     share: (workers) => shares.push(workers),
     count: () => {},
+    hear: () => {},
     logger,
     everyMs: 50,
     ...options,
   });
   cleanups.push(stop);
-  return { shares, warnings, stop };
+  return { shares, warnings, tell, stop };
 }
 
 /** The connection, with some calls of the server answered otherwise. */
@@ -276,4 +277,52 @@ test('a worker that stopped its pace looks no more', async () => {
   const before = reads;
   await sleep(200);
   expect(reads).toBe(before);
+});
+
+/** Waits until the queue has that rate. */
+const rateOf = (connection: Connected, queue: string) => (perSecond: number) =>
+  vi.waitFor(
+    async () => {
+      expect((await queueRate(connection, queue)).rate).toBe(perSecond);
+    },
+    { timeout: 20_000, interval: 20 },
+  );
+
+test('a refused call closes the queue for all workers until it is over, and slows each of them down once', async () => {
+  const queue = newQueue();
+  const connection = await connect();
+  await poll(address, queue, 'a');
+  await poll(address, queue, 'b');
+  const rateIs = rateOf(connection, queue);
+  const heard: Refusal[] = [];
+  const a = await pace(connection, queue, 'a');
+  await pace(connection, queue, 'b', { hear: (refusal) => heard.push(refusal) });
+  await rateIs(8);
+
+  a.tell({ closeMs: 600, slowDown: false });
+  await rateIs(0);
+  expect((await queueRate(connection, queue)).reason).toContain('closed for 600 ms');
+  await rateIs(8);
+  expect(heard).toEqual([{ closeMs: 600, slowDown: false }]);
+
+  a.tell({ closeMs: 0, slowDown: true });
+  await vi.waitFor(() => {
+    expect(heard).toHaveLength(2);
+  }, 10_000);
+  expect(heard[1]).toMatchObject({ slowDown: true });
+  await rateIs(8);
+});
+
+test('a worker that closed the queue and was killed leaves it to the others to open it', async () => {
+  const queue = newQueue();
+  const connection = await connect();
+  await poll(address, queue, 'a');
+  await poll(address, queue, 'b');
+  const rateIs = rateOf(connection, queue);
+  const a = await pace(connection, queue, 'a');
+  await pace(connection, queue, 'b');
+  a.tell({ closeMs: 800, slowDown: false });
+  await rateIs(0);
+  await a.stop();
+  await rateIs(8);
 });

@@ -101,6 +101,9 @@ const MEAN_WEIGHT = 0.1;
  */
 const ON_TIME_MS = 100;
 
+/** After a 429 nothing is made up for so long: the provider may hold its limits over windows of a second. */
+const EVEN_FOR_MS = 15 * 60_000;
+
 /** Node's timers take no longer time; what is further away is looked at again then. */
 const LONGEST_TIMER_MS = 2 ** 31 - 1;
 
@@ -123,6 +126,7 @@ export function createRateLimiter(options: {
   let answered = false;
   let users = 1;
   let closedUntil = -Infinity;
+  let evenUntil = -Infinity;
   let turnIsOut = false;
   let cancelTimer: (() => void) | null = null;
   const waiters: { grant: (dueAt: number) => void; ahead: boolean; since: number }[] = [];
@@ -191,7 +195,7 @@ export function createRateLimiter(options: {
     const now = clock.now();
     configure();
     const early = readyAt(cost) > now;
-    const paidFrom = Math.max(dueAt, now - ON_TIME_MS);
+    const paidFrom = now < evenUntil ? now : Math.max(dueAt, now - ON_TIME_MS);
     const call: SentCall & ViewedCall = {
       at: now,
       ceilings: { requests: requests.ceiling, tokens: tokens.ceiling },
@@ -244,6 +248,7 @@ export function createRateLimiter(options: {
       refused(server, said) {
         if (!open) return;
         open = false;
+        evenUntil = clock.now() + EVEN_FOR_MS;
         for (const gauge of gauges) gauge.refused(call, clock.now(), server, said);
         reconsider();
       },
