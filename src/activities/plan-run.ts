@@ -124,6 +124,8 @@ async function makePlan(
     prompts,
     batchSize,
     concurrency: input.concurrency ?? null,
+    fresh: input.fresh ?? false,
+    notify: input.notify ?? null,
     limits: { requestsPerMinute: limits.requestsPerMinute, tokensPerMinute: limits.tokensPerMinute },
     imageTokens: pictureTokens,
     tokensPerCall,
@@ -145,6 +147,8 @@ async function makePlan(
     limits,
     tokensPerCall: plan.tokensPerCall,
     searchAttributes: await deps.searchAttributes(),
+    notifies: plan.notify !== null,
+    earlier: null,
     warnings: route.warning === null ? [] : [route.warning],
   };
 }

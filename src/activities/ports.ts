@@ -1,4 +1,4 @@
-import type { Detail, ImageRef, Limits, SkippedObject, Usage } from '../shared/types.ts';
+import type { AskResult, Detail, ImageRef, Limits, SkippedObject, Usage } from '../shared/types.ts';
 
 /** What the activities need of a place that holds pictures. */
 export interface ImageSource {
@@ -135,4 +135,22 @@ export interface Model {
   ask(request: ModelRequest, signal: AbortSignal): Promise<ModelReply>;
   /** Asks, at no cost, whether the key works and the model is served. Throws a {@link ModelError}. */
   check(model: string, signal?: AbortSignal): Promise<void>;
+}
+
+/** An answer that was paid for, as it is kept for whoever asks the same again. */
+export interface StoredAnswer {
+  answer: AskResult;
+  /** Results place of the run that paid for it. */
+  run: string;
+}
+
+/**
+ * Where answers are kept, by the hash of what was asked (`answer-key.ts`). Safe for several processes. Both throw a
+ * `StoreError`.
+ */
+export interface AnswerStore {
+  /** What is there under these keys, at once for a whole batch. An entry that is torn or damaged is not there. */
+  read(keys: readonly string[]): Promise<Map<string, StoredAnswer>>;
+  /** Keeps an answer; of two writes under one key either is good. */
+  write(key: string, entry: StoredAnswer): Promise<void>;
 }

@@ -18,10 +18,15 @@ export const noCounts = (): Counts => ({
   charged: 0,
   discardedTokens: 0,
   modelMs: 0,
+  recalled: 0,
+  possiblyPaid: 0,
 });
 
 /** The sum of two counts; neither is changed. */
 export const addCounts = (a: Counts, b: Counts): Counts => combine(a, b, (x, y) => x + y);
+
+/** What `a` has more than `b`, which is part of it or an earlier state of it; numbers may become negative. */
+export const subtractCounts = (a: Counts, b: Counts): Counts => combine(a, b, (x, y) => x - y);
 
 /** Of two counts of the same thing the larger of each number: both only grow, so that is the newer one. */
 export const largerCounts = (a: Counts, b: Counts): Counts => combine(a, b, Math.max);
@@ -29,11 +34,16 @@ export const largerCounts = (a: Counts, b: Counts): Counts => combine(a, b, Math
 /** What one question's outcome adds; the picture itself is counted by {@link countImage}. */
 export function countPrompt(prompt: string, outcome: PromptResult): Counts {
   const counts = noCounts();
+  if (outcome.ok && outcome.result.recalledFrom !== undefined) {
+    const matches = outcome.result.match ? { [prompt]: 1 } : {};
+    return { ...counts, answered: 1, recalled: 1, matches };
+  }
   const tries = outcome.ok ? outcome.result.tries : outcome.failure.tries;
   counts.tries = tries.length;
   counts.rateLimited = tries.filter((t) => t.outcome === 'RateLimited').length;
   counts.discardedTokens = tries.reduce((sum, t) => sum + (t.billed ?? 0), 0);
   if (!outcome.ok) {
+    if (outcome.failure.possiblyPaid === true) counts.possiblyPaid = 1;
     counts.failed = 1;
     counts.failures = { [outcome.failure.kind]: 1 };
     counts.charged = tries.reduce((sum, t) => sum + t.charged, 0);

@@ -1,9 +1,11 @@
 import { type Problem, promptSetProblems } from './prompt-rules.ts';
-import type { RunInput } from './types.ts';
+import type { ResumeInput, RunInput } from './types.ts';
 
 /** Pictures side by side in one child: more would make a child's history and its shard too large. */
 export const MAX_BATCH_SIZE = 16;
 export const MAX_CONCURRENCY = 10_000;
+/** Pictures that a person can name to be asked again. */
+export const MAX_ONLY = 1_000;
 export const MAX_LIMIT = 100_000_000;
 /** Questions in one batch, so that its results stay far below Temporal's 2 MB a payload. */
 export const MAX_QUESTIONS_IN_BATCH = 400;
@@ -40,13 +42,41 @@ const globs: Rule = (value) =>
     ? null
     : 'must be a list of globs, such as ["**/*.jpg"]';
 
+const webAddress: Rule = (value) => {
+  if (typeof value !== 'string' || value.length > 1_000 || !/^https?:\/\/[^\s/]+(\/\S*)?$/.test(value))
+    return 'must be an address such as https://example.org/told';
+  return /^https?:\/\/[^/]*@/.test(value)
+    ? 'holds a user or a password, which would be kept in history: leave them out'
+    : null;
+};
+
+const yesOrNo: Rule = (value) => (typeof value === 'boolean' ? null : 'must be true or false');
+
+const runName: Rule = (value) =>
+  typeof value === 'string' && /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/.test(value)
+    ? null
+    : 'must be letters, digits, dots, dashes and underscores, 64 at most, such as 20251126_025312';
+
+const pictures: Rule = (value) =>
+  Array.isArray(value) &&
+  value.length > 0 &&
+  value.length <= MAX_ONLY &&
+  value.every((name) => typeof name === 'string' && name !== '')
+    ? null
+    : `must be a list of names or identities of pictures, ${MAX_ONLY} at most`;
+
+const retryRules = { refused: yesOrNo, only: pictures };
+
+const resumeRules: { [F in keyof Required<ResumeInput>]: Rule } = {
+  resumeOf: runName,
+  results: place,
+  ...retryRules,
+};
+
 const rules: { [F in keyof Required<RunInput>]: Rule } = {
   source: place,
   results: place,
-  name: (value) =>
-    typeof value === 'string' && /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/.test(value)
-      ? null
-      : 'must be letters, digits, dots, dashes and underscores, 64 at most, such as 20251126_025312',
+  name: runName,
   prompts: (value) => (isRecord(value) ? null : 'must be { instructions, prompts: [{ id, name, text }] }'),
   model: modelName,
   detail: (value) => (['low', 'high', 'auto'].includes(value as string) ? null : 'must be low, high or auto'),
@@ -55,13 +85,17 @@ const rules: { [F in keyof Required<RunInput>]: Rule } = {
   include: globs,
   exclude: globs,
   limit: wholeNumber(1, MAX_LIMIT),
+  fresh: yesOrNo,
+  notify: webAddress,
 };
 
-const unknownField: Rule = () =>
-  `stands in what is no field of a run; known are ${Object.keys(rules).join(', ')}`;
+const unknownField =
+  (known: object, what: string): Rule =>
+  () =>
+    `stands in what is no field of ${what}; known are ${Object.keys(known).join(', ')}`;
 
 /**
- * Everything that is wrong with what a person gave to `analyzeImages`, field by field; empty when nothing is. Pure, so
+ * Everything that is wrong with what a person gave to `analyzeImages`, for a new run or for one that goes on, field by field; empty when nothing is. Pure, so
  * that the workflow and the command line say the same. It looks at the input alone: whether the source is there is
  * the plan's to find out.
  */
@@ -75,6 +109,8 @@ export function checkRunInput(input: unknown): Problem[] {
       },
     ];
   }
+  if (input.resumeOf !== undefined)
+    return fieldProblems(input, resumeRules, 'a run that goes on, whose plan stands');
   const problems: Problem[] = [];
   if (input.source === undefined) {
     problems.push({
@@ -83,17 +119,33 @@ export function checkRunInput(input: unknown): Problem[] {
       problem: 'is missing: give gs://bucket/prefix/ or the absolute path of a folder',
     });
   }
-  for (const [field, value] of Object.entries(input)) {
-    if (value === undefined) continue;
-    const rule = Object.hasOwn(rules, field) ? rules[field as keyof RunInput] : unknownField;
-    const problem = rule(value);
-    if (problem !== null)
-      problems.push({ field: printable(field), value: shown(value), problem: `${shown(value)} ${problem}` });
-  }
+  problems.push(...fieldProblems(input, rules, 'a run'));
   if (isRecord(input.prompts)) {
     problems.push(...promptSetProblems(input.prompts).map((p) => ({ ...p, field: `prompts.${p.field}` })));
   }
   return problems;
+}
+
+/** What is wrong with which answers are to be asked again; empty when nothing is. */
+export function checkRetry(retry: unknown): Problem[] {
+  if (retry === undefined || retry === null) return [];
+  if (isRecord(retry)) return fieldProblems(retry, retryRules, 'what is asked again');
+  const problem = `${shown(retry)} must be an object such as {"refused":true}`;
+  return [{ field: 'retryFailed', value: shown(retry), problem }];
+}
+
+function fieldProblems(
+  input: Record<string, unknown>,
+  known: Readonly<Record<string, Rule>>,
+  what: string,
+): Problem[] {
+  return Object.entries(input).flatMap(([field, value]) => {
+    if (value === undefined) return [];
+    const rule = (Object.hasOwn(known, field) ? known[field] : undefined) ?? unknownField(known, what);
+    const problem = rule(value);
+    if (problem === null) return [];
+    return [{ field: printable(field), value: shown(value), problem: `${shown(value)} ${problem}` }];
+  });
 }
 
 const isRecord = (value: unknown): value is Record<string, unknown> =>

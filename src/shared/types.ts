@@ -81,10 +81,30 @@ export interface Account {
   simulated: boolean;
 }
 
+/** Which answers that failed are asked again. */
+export interface Retry {
+  /** Also those that the model declined to give (`Refused`). */
+  refused?: boolean;
+  /** Of these pictures only, by identity or by name; at most 1,000. */
+  only?: string[];
+}
+
+/** Input of the workflow `analyzeImages` for a run that has ended and goes on: the same plan, and only what is missing. */
+export interface ResumeInput extends Retry {
+  /** Name of the run below `results`. */
+  resumeOf: string;
+  /** Place that holds the run's folder; the worker's own by default. */
+  results?: string;
+}
+
 /** Input of the workflow `analyzeImages`: what a person gives. Only `source` is required. */
 export interface RunInput {
   /** `gs://bucket/prefix/`, or the absolute path of a folder. */
   source: string;
+  /** Recalls no answer that another run has paid for. */
+  fresh?: boolean;
+  /** Is told once when the run ends, fails or blocks: `https://…`, without a password in it. */
+  notify?: string;
   /** Name of the run; by default its start in UTC, `20251126_025312`. */
   name?: string;
   /** Questions in place of the worker's own `prompts.yaml`. */
@@ -135,6 +155,10 @@ export interface Plan {
   batchSize: number;
   /** `null`: follows from the limits. */
   concurrency: number | null;
+  /** Whether it recalls no answer that another run has paid for. */
+  fresh: boolean;
+  /** URL that is told when the run ends, fails or blocks; `null`: nobody is. */
+  notify: string | null;
   limits: Limits;
   /** Tokens of a picture of the first picture's size: what is assumed where a picture's size is not known. */
   imageTokens: number;
@@ -163,6 +187,10 @@ export interface PlanSummary {
   tokensPerCall: number;
   /** Search attributes that the namespace has; others are not upserted, which would fail the workflow task. */
   searchAttributes: string[];
+  /** Somebody is to be told when the run ends, fails or blocks. */
+  notifies: boolean;
+  /** Of a run that goes on after it had ended: when it started at first, and how long it had worked; else `null`. */
+  earlier: { startedAt: string; activeMs: number } | null;
   /** Shown to a person at the start (route by base64 and why, an estimate near the limit). */
   warnings: string[];
 }
@@ -199,6 +227,16 @@ export interface PageSummary {
   skipped: number;
   /** Cursor of the next page; `null` after the last one. */
   next: string | null;
+  /** Of a run that goes on after it had ended. */
+  recorded?: RecordedPage;
+}
+
+/** What an earlier execution of the run left of a page. */
+export interface RecordedPage {
+  /** Sums of the batches that have nothing left to ask. */
+  counts: Counts;
+  /** The others, by number, with the pictures whose failures are asked again (`null`: all of the batch's). */
+  todo: { batch: number; images: number[] | null }[];
 }
 
 /** What the model says to one prompt about one picture. */
@@ -251,6 +289,8 @@ export interface Timings {
 
 /** Result of the activity `askModel`. */
 export interface AskResult extends ModelAnswer {
+  /** Name of the run that paid for it, when it was another one: here it cost nothing. */
+  recalledFrom?: string;
   /** ISO 8601, UTC: when the request that was answered left. */
   sentAt: string;
   /** From the start of the activity's first try to the answer, in milliseconds. */
@@ -276,6 +316,8 @@ export interface AskFailure {
   status?: number;
   code?: string;
   requestId?: string;
+  /** The call was given up while it was open: nobody knows whether it was paid. */
+  possiblyPaid?: true;
   tries: Try[];
 }
 
@@ -360,8 +402,12 @@ export interface Counts {
   charged: number;
   /** Tokens billed for answers that do not count (cut off, of the wrong shape, given without the picture). */
   discardedTokens: number;
-  /** Milliseconds that the calls took whose answers count; divided by `answered`, the mean call. */
+  /** Milliseconds that the calls took whose answers count; divided by `answered` without `recalled`, the mean call. */
   modelMs: number;
+  /** Of the answered, those that another run had paid for. Their tries, tokens and times are not in these sums. */
+  recalled: number;
+  /** Calls that were given up while they were open, by a cancel: nobody knows whether they were paid. */
+  possiblyPaid: number;
 }
 
 /** Input of the child workflow `analyzeBatch`. */
@@ -384,6 +430,17 @@ export interface BatchInput {
   sideBySide: number;
   /** Tell the parent of each picture; large runs hear of batches only. */
   reportImages: boolean;
+  /** The batch is asked again: which of its recorded failures with it. `null`: what is recorded stands. */
+  retry: BatchRetry | null;
+  /** The run's sums hold what is recorded of this batch already: its counts are what it adds to that. */
+  counted: boolean;
+}
+
+/** {@link Retry} as a batch needs it. */
+export interface BatchRetry {
+  refused: boolean;
+  /** Indexes in the page; `null`: all of the batch's pictures. */
+  images: number[] | null;
 }
 
 /** Result of the child workflow `analyzeBatch`. */

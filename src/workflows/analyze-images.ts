@@ -89,6 +89,8 @@ export async function analyzeImages(input: RunInput, carried?: CarriedState): Pr
           ...{ run, results, plan: plan.plan, modelQueue, simulated, prompts, sideBySide },
           batches: book.listed ? book.batches() : null,
           reportImages: book.listed && book.images() <= SMALL_RUN,
+          retry: null,
+          counted: false,
         },
       ],
       priority: { fairnessKey },

@@ -8,6 +8,7 @@ import type {
   ImageResult,
   LimitSettings,
   Progress,
+  Retry,
 } from '../shared/types.ts';
 
 /** What a person or a program asks of a run or a batch. */
@@ -26,6 +27,9 @@ export const pauseSignal = defineSignal('pause');
 /** Goes on after a pause or a block. */
 export const resumeUpdate = defineUpdate<string>('resume');
 export const resumeSignal = defineSignal('resume');
+
+/** Asks again what failed, of the batches that have ended and of those that end later. Says how many batches that is. */
+export const retryFailedUpdate = defineUpdate<string, [Retry?]>('retryFailed');
 
 /** Parent to child while the run is blocked: let one call go, to see whether the cause is gone. */
 export const probeSignal = defineSignal('probe');

@@ -61,6 +61,8 @@ export const planOf = (change: Partial<Plan> = {}): Plan => ({
   ],
   batchSize: 4,
   concurrency: null,
+  fresh: false,
+  notify: null,
   limits: { requestsPerMinute: 480, tokensPerMinute: 28_000 },
   imageTokens: 1105,
   tokensPerCall: 1400,

@@ -33,6 +33,8 @@ const plan: Plan = {
   prompts: [{ id: 'crowd', name: 'Crowd Detection', text: 'How many?' }],
   batchSize: 4,
   concurrency: null,
+  fresh: false,
+  notify: null,
   limits,
   imageTokens: 1_105,
   tokensPerCall: 1_500,
