@@ -33,6 +33,10 @@ export interface Config {
   promptsFile: string;
   /** `RESULTS`: the place below which each run has its folder; absolute, or `gs://`. */
   results: string;
+  /** `ANSWERS`: the place of the answers that later runs recall; absolute, or `gs://`. */
+  answers: string;
+  /** `NOTIFY_SECRET`: what notifications are signed with; `null`: they are not. */
+  notifySecret: string | null;
   /** `DATA_DIR`: the embedded engine's database, lock and logs; absolute. */
   dataDir: string;
   /** `CACHE_DIR`: where the Temporal binary is kept once downloaded; absolute. */
@@ -66,6 +70,9 @@ const DEFAULT_MODEL = 'gpt-4o';
 
 /** An attempt at a question holds several calls and ends after twelve minutes; a longer call would be cut off and paid again. */
 const LONGEST_CALL_SECONDS = 120;
+
+/** Of a secret that signs: 128 bits in hexadecimal digits are 32. */
+const LEAST_SECRET = 16;
 
 /** The one list of settings. */
 export const SETTINGS = [
@@ -115,6 +122,16 @@ export const SETTINGS = [
     name: 'RESULTS',
     what: 'Folder or `gs://` place below which each run has its folder.',
     default: './results',
+  },
+  {
+    name: 'ANSWERS',
+    what: 'Folder or `gs://` place of the paid answers that later runs recall; workers share one.',
+    default: '.answers below RESULTS',
+  },
+  {
+    name: 'NOTIFY_SECRET',
+    what: 'What `run --notify` signs its messages with; unset: they are unsigned.',
+    default: '',
   },
   { name: 'DATA_DIR', what: "The embedded engine's database and logs.", default: './.image-analysis' },
   {
@@ -168,7 +185,10 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>, cw
   const simulated = oneOf('SIMULATED', or('SIMULATED'), ['true', 'false']) === 'true';
   const emulator = text('STORAGE_EMULATOR_HOST');
   const results = or('RESULTS');
+  const answers = text('ANSWERS');
   const cacheDir = text('CACHE_DIR');
+  const placeOf = (name: SettingName, value: string): string =>
+    value.startsWith('gs://') ? bucketPlace(name, value) : resolve(cwd, value);
 
   return {
     apiKey: apiKey(text('OPENAI_API_KEY')),
@@ -189,7 +209,9 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>, cw
     pictureMemoryBytes: wholeNumber('PICTURE_MEMORY_MB', or('PICTURE_MEMORY_MB'), 1_000_000) * 1_000_000,
     limits: limitSettings('LIMITS', or('LIMITS')),
     promptsFile: text('PROMPTS_FILE') === null ? ownFile('prompts.yaml') : path('PROMPTS_FILE'),
-    results: results.startsWith('gs://') ? bucketPlace('RESULTS', results) : resolve(cwd, results),
+    results: placeOf('RESULTS', results),
+    answers: answers === null ? `${placeOf('RESULTS', results)}/.answers` : placeOf('ANSWERS', answers),
+    notifySecret: notifySecret(text('NOTIFY_SECRET')),
     dataDir: path('DATA_DIR'),
     cacheDir:
       cacheDir === null
@@ -227,6 +249,8 @@ export function environmentOf(config: Config): Record<SettingName, string> {
     LIMITS: limitsText(config.limits),
     PROMPTS_FILE: config.promptsFile,
     RESULTS: config.results,
+    ANSWERS: config.answers,
+    NOTIFY_SECRET: config.notifySecret ?? '',
     DATA_DIR: config.dataDir,
     CACHE_DIR: config.cacheDir,
     TEMPORAL_ADDRESS: config.address ?? '',
@@ -288,6 +312,16 @@ function apiKey(value: string | null): string | null {
     throw new SettingError(
       'OPENAI_API_KEY holds a space, a line break or a character that no key has (its value is not shown). ' +
         'Set it to the key alone, for example OPENAI_API_KEY=sk-….',
+    );
+  }
+  return value;
+}
+
+function notifySecret(value: string | null): string | null {
+  if (value !== null && value.length < LEAST_SECRET) {
+    throw new SettingError(
+      `NOTIFY_SECRET holds fewer than ${LEAST_SECRET} characters, which can be guessed (its value is not shown). ` +
+        'Set a longer one, as `openssl rand -hex 32` makes it.',
     );
   }
   return value;

@@ -1,10 +1,11 @@
-import { type Model, ModelError, type OpenSource } from '../activities/ports.ts';
+import { type AnswerStore, type Model, ModelError, type OpenSource } from '../activities/ports.ts';
 import { createPictureMemory, type PictureMemory } from '../activities/picture-memory.ts';
 import type { EncodedPicture } from '../activities/prepare-picture.ts';
 import { createRunFiles, type RunFiles } from '../activities/run-files.ts';
 import { programVersion, type Config } from '../config.ts';
 import { createGcs } from './adapters/gcs.ts';
 import { createOpenAiModel } from './adapters/openai.ts';
+import { createOpenAnswers } from './adapters/open-answers.ts';
 import { createOpenSource } from './adapters/open-source.ts';
 import { createOpenStore } from './adapters/open-store.ts';
 
@@ -12,6 +13,8 @@ import { createOpenStore } from './adapters/open-store.ts';
 export interface Parts {
   files: RunFiles;
   openSource: OpenSource;
+  /** Paid answers, of all runs. */
+  answers: AnswerStore;
   model: Model;
   /** Of all runs that the worker serves. */
   pictures: PictureMemory<EncodedPicture>;
@@ -24,6 +27,7 @@ export function createParts(config: Config): Parts {
   return {
     files: createRunFiles(createOpenStore(gcs)),
     openSource: createOpenSource(gcs),
+    answers: createOpenAnswers(gcs)(config.answers),
     model: needsKey(config)
       ? modelWithoutKey()
       : createOpenAiModel({

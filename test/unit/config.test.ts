@@ -19,6 +19,8 @@ describe('defaults', () => {
       modelTimeoutMs: 60_000,
       limits: { requestsPerMinute: 'auto', tokensPerMinute: 'auto' },
       results: '/srv/analysis/results',
+      answers: '/srv/analysis/results/.answers',
+      notifySecret: null,
       dataDir: '/srv/analysis/.image-analysis',
       address: null,
       namespace: 'default',
@@ -36,6 +38,14 @@ describe('defaults', () => {
   });
 });
 
+test.each([
+  [{ RESULTS: 'gs://city/results' }, 'gs://city/results/.answers'],
+  [{ RESULTS: 'gs://city/results', ANSWERS: 'here' }, '/srv/analysis/here'],
+  [{ ANSWERS: 'gs://city/answers/' }, 'gs://city/answers'],
+])('answers of %j are kept in %s', (env, answers) => {
+  expect(read(env as Record<string, string>).answers).toBe(answers);
+});
+
 describe('a configuration as another process is given it', () => {
   const given = {
     OPENAI_API_KEY: 'sk-test',
@@ -51,6 +61,8 @@ describe('a configuration as another process is given it', () => {
     LIMITS: '1/auto',
     PROMPTS_FILE: 'mine.yaml',
     RESULTS: 'gs://city/results/',
+    ANSWERS: 'kept',
+    NOTIFY_SECRET: '0123456789abcdef0123456789abcdef',
     DATA_DIR: 'data',
     CACHE_DIR: 'cache',
     TEMPORAL_ADDRESS: '[::1]:7233',
@@ -78,6 +90,7 @@ describe('a configuration as another process is given it', () => {
       account: { label: 'team-b', endpoint: 'simulator', simulated: true },
       promptsFile: '/srv/analysis/mine.yaml',
       results: 'gs://city/results',
+      answers: '/srv/analysis/kept',
       temporalCliPath: '/srv/analysis/bin/temporal',
       gcsEndpoint: 'http://127.0.0.1:4443',
     });
@@ -107,6 +120,7 @@ test.each([
   ['OPENAI_BASE_URL', 'ftp://host/v1'],
   ['RESULTS', 'gs://'],
   ['RESULTS', 'gs:///folder'],
+  ['ANSWERS', 'gs://'],
   ['TEMPORAL_ADDRESS', 'localhost'],
   ['TEMPORAL_ADDRESS', 'http://localhost:7233'],
   ['TEMPORAL_ADDRESS', 'localhost:99999'],
@@ -122,6 +136,7 @@ test.each([
   ['OPENAI_API_KEY', 'sk-canary secret'],
   ['OPENAI_API_KEY', 'sk-canary\nsecret'],
   ['OPENAI_BASE_URL', 'https://user:canary@host/v1'],
+  ['NOTIFY_SECRET', 'canary'],
 ])('a wrong %s is not repeated', (name, value) => {
   expect(() => read({ [name]: value })).toThrow(new RegExp(`^${name} holds`));
   expect(() => read({ [name]: value })).not.toThrow(/canary/);

@@ -6,7 +6,8 @@ import type { ResultStore, StoreErrorKind } from '../../shared/result-store.ts';
 import { StoreError } from '../../shared/result-store.ts';
 import { inBlocks } from './blocks.ts';
 import { compareBytes } from './byte-order.ts';
-import { checkStorePath } from './store-path.ts';
+import type { PlaceUse } from './store-path.ts';
+import { checkStorePath, RESULTS } from './store-path.ts';
 import { systemCode, systemProblem } from './system-problem.ts';
 
 /**
@@ -127,7 +128,7 @@ async function withTemporary<T>(
  * Makes a folder and those above it. Not by `mkdir` with `recursive`, which never ends where the system makes no
  * folder and says ENOENT for it, as Linux does below `/proc` (seen in Node 20).
  */
-async function makeFolder(folder: string, above = true): Promise<void> {
+export async function makeFolder(folder: string, above = true): Promise<void> {
   try {
     await mkdir(folder);
   } catch (error) {
@@ -168,27 +169,44 @@ function linkError(root: string, error: unknown): unknown {
   return new StoreError('invalid', `Results cannot be kept here: ${why}; name another place with --results.`);
 }
 
-const KINDS: Record<string, [StoreErrorKind, string]> = {
-  ENOSPC: ['full', 'free some space, or name another place with --results'],
-  EDQUOT: ['full', 'free some space, or name another place with --results'],
-  EACCES: ['forbidden', 'give the user that runs the worker the right to write there, or name another place'],
-  EPERM: ['forbidden', 'give the user that runs the worker the right to write there, or name another place'],
-  EROFS: ['forbidden', 'name a place that can be written with --results'],
-  ENOTDIR: ['invalid', 'name a folder with --results'],
-  EEXIST: ['invalid', 'a file stands where a folder is needed; name a folder with --results'],
-  EISDIR: ['invalid', 'a folder stands where a file is needed; name another place with --results'],
-  ENAMETOOLONG: ['invalid', 'name a shorter place with --results'],
-  ELOOP: ['invalid', 'name a place without looping links with --results'],
-  ENOENT: ['missing', 'make the folder, or name another place with --results'],
-};
+const free = (setting: string): string => `free some space, or name another place with ${setting}`;
+const permit = (setting: string): string =>
+  `give the user that runs the worker the right to write there, or name another place with ${setting}`;
 
-/** The error of a results folder, with what a person can do about it. Leaves errors that are not the system's alone. */
-export function storeError(root: string, act: 'read' | 'written', error: unknown): unknown {
+const KINDS: Record<string, [StoreErrorKind, (setting: string) => string]> = {
+  ENOSPC: ['full', free],
+  EDQUOT: ['full', free],
+  EACCES: ['forbidden', permit],
+  EPERM: ['forbidden', permit],
+  EROFS: ['forbidden', (setting) => `name a place that can be written with ${setting}`],
+  ENOTDIR: ['invalid', (setting) => `name a folder with ${setting}`],
+  EEXIST: ['invalid', (setting) => `a file stands where a folder is needed; name a folder with ${setting}`],
+  EISDIR: [
+    'invalid',
+    (setting) => `a folder stands where a file is needed; name another place with ${setting}`,
+  ],
+  ENAMETOOLONG: ['invalid', (setting) => `name a shorter place with ${setting}`],
+  ELOOP: ['invalid', (setting) => `name a place without looping links with ${setting}`],
+  ENOENT: ['missing', (setting) => `make the folder, or name another place with ${setting}`],
+};
+const UNKNOWN = [
+  'unreachable',
+  (setting: string) => `check the disk, or name another place with ${setting}`,
+] as const;
+
+/**
+ * The error of a folder of results, or of what else it holds, with what a person can do about it. Leaves errors that
+ * are not the system's alone.
+ */
+export function storeError(
+  root: string,
+  act: 'read' | 'written',
+  error: unknown,
+  { what, setting }: PlaceUse = RESULTS,
+): unknown {
   const code = systemCode(error);
   if (error instanceof StoreError || code === '' || code.startsWith('ERR_')) return error;
-  const [kind, remedy] = KINDS[code] ?? [
-    'unreachable',
-    'check the disk, or name another place with --results',
-  ];
-  return new StoreError(kind, `The results in ${root} cannot be ${act}: ${systemProblem(error)}; ${remedy}.`);
+  const [kind, remedy] = KINDS[code] ?? UNKNOWN;
+  const problem = `The ${what} in ${root} cannot be ${act}: ${systemProblem(error)}`;
+  return new StoreError(kind, `${problem}; ${remedy(setting)}.`);
 }

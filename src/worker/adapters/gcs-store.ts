@@ -7,14 +7,17 @@ import { inBlocks } from './blocks.ts';
 import { compareBytes } from './byte-order.ts';
 import type { Gcs, GcsPlace, GcsProblem } from './gcs.ts';
 import { gcsProblem } from './gcs.ts';
-import { checkStorePath } from './store-path.ts';
+import type { PlaceUse } from './store-path.ts';
+import { checkStorePath, RESULTS } from './store-path.ts';
 
 /**
- * A run's files in a bucket. Every write carries a precondition on the object's generation, so two writers never
- * overwrite each other: one of them is told. Does not make the bucket.
+ * A run's files, or what `use` says, in a bucket. Every write carries a precondition on the object's generation, so two
+ * writers never overwrite each other: one of them is told. Does not make the bucket.
  */
-export function openGcsStore(place: GcsPlace, gcs: Gcs): ResultStore {
+export function openGcsStore(place: GcsPlace, gcs: Gcs, use: PlaceUse = RESULTS): ResultStore {
   const uri = `gs://${place.bucket}/${place.prefix}`.replace(/\/$/, '');
+  const storeError = (act: 'read' | 'written', error: unknown): StoreError =>
+    gcsStoreError(place, act, error, use);
   const bucket = async () => (await gcs()).bucket(place.bucket);
   const fileAt = async (relative: string) =>
     (await bucket()).file(place.prefix + checkStorePath(uri, relative));
@@ -28,7 +31,7 @@ export function openGcsStore(place: GcsPlace, gcs: Gcs): ResultStore {
         return bytes.toString('utf8');
       } catch (error) {
         if (gcsProblem(error).kind === 'missing') return null;
-        throw storeError(uri, place.bucket, 'read', error);
+        throw storeError('read', error);
       }
     },
 
@@ -38,7 +41,7 @@ export function openGcsStore(place: GcsPlace, gcs: Gcs): ResultStore {
         return true;
       } catch (error) {
         if (gcsProblem(error).kind === 'precondition') return false;
-        throw storeError(uri, place.bucket, 'written', error);
+        throw storeError('written', error);
       }
     },
 
@@ -56,7 +59,7 @@ export function openGcsStore(place: GcsPlace, gcs: Gcs): ResultStore {
         );
         await pipeline(Readable.from(inBlocks(pieces)), file.createWriteStream(writeOptions(generation)));
       } catch (error) {
-        throw failedText === null ? storeError(uri, place.bucket, 'written', error) : error;
+        throw failedText === null ? storeError('written', error) : error;
       }
     },
 
@@ -68,7 +71,7 @@ export function openGcsStore(place: GcsPlace, gcs: Gcs): ResultStore {
           names.push(...page.names.map((name) => name.slice(prefix.length)));
         }
       } catch (error) {
-        throw storeError(uri, place.bucket, 'read', error);
+        throw storeError('read', error);
       }
       return names.filter((name) => name !== '').sort(compareBytes);
     },
@@ -84,9 +87,9 @@ export async function listGcsRuns(place: GcsPlace, gcs: Gcs): Promise<string[]> 
       names.push(...page.folders.map((folder) => folder.slice(place.prefix.length, -1)));
     }
   } catch (error) {
-    throw storeError(`gs://${place.bucket}/${place.prefix}`, place.bucket, 'read', error);
+    throw gcsStoreError(place, 'read', error);
   }
-  return names.filter((name) => name !== '').sort((a, b) => compareBytes(b, a));
+  return names.filter((name) => name !== '' && !name.startsWith('.')).sort((a, b) => compareBytes(b, a));
 }
 
 async function* pages(
@@ -127,19 +130,34 @@ const writeOptions = (generation: number): SaveOptions => ({
   preconditionOpts: { ifGenerationMatch: generation },
 });
 
-function storeError(uri: string, bucket: string, act: 'read' | 'written', error: unknown): StoreError {
+/** The error of a place in a bucket, with what a person can do about it. */
+export function gcsStoreError(
+  place: GcsPlace,
+  act: 'read' | 'written',
+  error: unknown,
+  use: PlaceUse = RESULTS,
+): StoreError {
   if (error instanceof StoreError) return error;
   const { kind, message } = gcsProblem(error);
-  const [storeKind, words] = explain(kind, message, bucket);
-  return new StoreError(storeKind, `The results in ${uri} cannot be ${act}: ${words}.`);
+  const [storeKind, words] = explain(kind, message, place.bucket, use.setting);
+  const uri = `gs://${place.bucket}/${place.prefix}`.replace(/\/$/, '');
+  return new StoreError(storeKind, `The ${use.what} in ${uri} cannot be ${act}: ${words}.`);
 }
 
-function explain(kind: GcsProblem['kind'], message: string, bucket: string): [StoreErrorKind, string] {
+function explain(
+  kind: GcsProblem['kind'],
+  message: string,
+  bucket: string,
+  setting: string,
+): [StoreErrorKind, string] {
   switch (kind) {
     case 'precondition':
       return ['conflict', 'another process wrote the same file at the same time; write it again'];
     case 'missing':
-      return ['missing', `there is no bucket ${bucket} (${message}); make it, or check the spelling`];
+      return [
+        'missing',
+        `there is no bucket ${bucket} (${message}); make it, or check the spelling of ${setting}`,
+      ];
     case 'forbidden':
       return ['forbidden', `${message}. The worker's credentials need ${RIGHTS} on gs://${bucket}`];
     case 'unreachable':

@@ -1,5 +1,14 @@
 import { StoreError } from '../../shared/result-store.ts';
 
+/** What a place holds, in the words of its errors, and the flag or setting that names another one. */
+export interface PlaceUse {
+  what: string;
+  setting: string;
+}
+
+export const RESULTS: PlaceUse = { what: 'results', setting: '--results' };
+export const ANSWERS: PlaceUse = { what: 'answers', setting: 'ANSWERS' };
+
 /**
  * Checks the name of a run's file or folder: relative, with `/`, and never out of the run's own folder.
  * Throws a {@link StoreError} `invalid`.

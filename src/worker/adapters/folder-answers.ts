@@ -1,0 +1,147 @@
+import { readdir, readFile, rm, rmdir, stat } from 'node:fs/promises';
+import path from 'node:path';
+import { get, index } from 'cacache';
+import type { AnswerStore, StoredAnswer } from '../../activities/ports.ts';
+import { createAnswerTally, type AnswerCache } from '../../shared/answer-cache.ts';
+import { StoreError } from '../../shared/result-store.ts';
+import { createAtMost } from './at-most.ts';
+import { makeFolder, storeError } from './folder-store.ts';
+import { ANSWERS } from './store-path.ts';
+import { seal, unseal } from './stored-answer.ts';
+import { systemCode } from './system-problem.ts';
+
+/** Files that are open at once: a process may have 1,024, and several batches recall side by side. */
+const FILES_AT_ONCE = 64;
+
+/** A file that was touched so lately may be in the middle of its writing. */
+const SETTLED_MS = 60_000;
+
+/**
+ * Answers in a folder, kept by `cacache`: one small file an answer, to which every write appends a line with its
+ * checksum, and the last sound line counts. So writers in several processes need no lock, and what one of them tore is
+ * passed over. The answer lies in the index entry itself: as content of its own it would take a second file, twice the
+ * disk, and would not be written again where a damaged copy lies.
+ *
+ * Nothing is kept in memory. A write is not forced to the disk: after a power cut an entry may be missing, which is
+ * then in the run's history. Throws a {@link StoreError} `invalid` for a relative place.
+ */
+export function openFolderAnswers(place: string): AnswerStore & AnswerCache {
+  if (!path.isAbsolute(place)) {
+    throw new StoreError(
+      'invalid',
+      `The answers' place ${JSON.stringify(place)} must be an absolute path or gs://…; set ANSWERS.`,
+    );
+  }
+  const root = path.resolve(place);
+  const atMost = createAtMost(FILES_AT_ONCE);
+
+  async function read(key: string): Promise<StoredAnswer | null> {
+    const found = await get.info(root, key, { memoize: false });
+    return found === null
+      ? null
+      : unseal(key, { integrity: found.integrity, entry: found.metadata as unknown });
+  }
+
+  const all = async <T>(act: 'read' | 'written', work: () => Promise<T>): Promise<T> => {
+    try {
+      return await work();
+    } catch (error) {
+      throw storeError(root, act, error, ANSWERS);
+    }
+  };
+
+  return {
+    place: root,
+
+    read: (keys) =>
+      all('read', async () => {
+        const found = await Promise.all(keys.map((key) => atMost(() => read(key))));
+        const answers = new Map<string, StoredAnswer>();
+        for (const [i, answer] of found.entries()) if (answer) answers.set(keys[i] ?? '', answer);
+        return answers;
+      }),
+
+    write: (key, answer) =>
+      all('written', () =>
+        atMost(async () => {
+          // Before the library does, by `mkdir` with `recursive`: see `makeFolder`.
+          await makeFolder(root);
+          const { integrity, entry } = seal(key, answer);
+          const insert = () => index.insert(root, key, integrity, { metadata: entry });
+          // It says nothing when its folder went away in between, as an empty one does when the store is pruned.
+          const inserted: unknown = (await insert()) ?? (await insert());
+          if (inserted === undefined) throw Object.assign(new Error('no folder'), { code: 'ENOENT' });
+        }),
+      ),
+
+    stats: () =>
+      all('read', async () => {
+        const tally = createAnswerTally();
+        for await (const { bytes, writtenMs } of entryFiles(root)) tally.add({ bytes, writtenMs });
+        return tally.stats();
+      }),
+
+    prune: ({ now, olderThanMs }) =>
+      all('written', async () => {
+        const pruned = { damaged: 0, old: 0, bytes: 0, kept: 0 };
+        for await (const { file, bytes, writtenMs } of entryFiles(root)) {
+          const old = olderThanMs !== null && now - writtenMs > olderThanMs;
+          if (!old && (now - writtenMs < SETTLED_MS || (await isSound(file, read)))) {
+            pruned.kept += 1;
+            continue;
+          }
+          await rm(file, { force: true });
+          // The folders above it, which take more of the disk than it did; those that are not empty stay.
+          await rmdir(path.dirname(file)).catch(() => undefined);
+          pruned[old ? 'old' : 'damaged'] += 1;
+          pruned.bytes += bytes;
+        }
+        return pruned;
+      }),
+  };
+}
+
+/** A file holds the lines of one key. */
+async function isSound(file: string, read: (key: string) => Promise<StoredAnswer | null>): Promise<boolean> {
+  const text = await readFile(file, 'utf8');
+  const keys = new Set([...text.matchAll(/"key":"([0-9a-f]{64})"/g)].map(([, key = '']) => key));
+  for (const key of keys) if ((await read(key)) !== null) return true;
+  return false;
+}
+
+interface EntryFile {
+  file: string;
+  /** Of the disk. */
+  bytes: number;
+  writtenMs: number;
+}
+
+/** The library's index files, of whichever version of it: nothing else below the place is looked at, or removed. */
+async function* entryFiles(root: string): AsyncGenerator<EntryFile> {
+  for (const name of await namesIn(root)) {
+    if (!/^index-v\d+$/.test(name)) continue;
+    for await (const file of filesBelow(path.join(root, name), 2)) {
+      const found = await stat(file).catch(() => null);
+      if (found?.isFile()) {
+        yield { file, bytes: found.blocks > 0 ? found.blocks * 512 : found.size, writtenMs: found.mtimeMs };
+      }
+    }
+  }
+}
+
+async function* filesBelow(folder: string, levels: number): AsyncGenerator<string> {
+  for (const name of await namesIn(folder)) {
+    const inside = path.join(folder, name);
+    if (levels === 0) yield inside;
+    else yield* filesBelow(inside, levels - 1);
+  }
+}
+
+async function namesIn(folder: string): Promise<string[]> {
+  try {
+    return await readdir(folder);
+  } catch (error) {
+    if (systemCode(error) === 'ENOENT') return [];
+    throw error;
+  }
+}
