@@ -199,6 +199,7 @@ const progressOf = (done: number): Progress => ({
   listed: true,
   skipped: 0,
   batches: PICTURES / BATCH,
+  begun: done / BATCH,
   batchesDone: done / BATCH,
   promptsPerImage: 6,
   prompts: [],

@@ -43,7 +43,7 @@ export async function measureSave(pictures: number): Promise<{ reads: number; ms
     workflowId: `batch-${batch + 1}`,
   }));
   // As far as a save reads it.
-  const progress = { batchesDone: 0, running } as unknown as Progress;
+  const progress = { batchesDone: 0, begun: running.length, running } as unknown as Progress;
   try {
     await runFiles.store(results).create(files.run, text);
     const started = performance.now();

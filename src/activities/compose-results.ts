@@ -96,6 +96,7 @@ function composeEntry(outcome: PromptResult): ResultEntry {
     ms,
     timings,
     requestId,
+    recalledFrom,
     tries,
   } = outcome.result;
   return {
@@ -110,6 +111,7 @@ function composeEntry(outcome: PromptResult): ResultEntry {
     ms,
     timings,
     ...(requestId === undefined ? {} : { requestId }),
+    ...(recalledFrom === undefined ? {} : { recalledFrom }),
     tries,
   };
 }
@@ -134,8 +136,9 @@ export function createPerformance(limits: Limits): {
     add(batch) {
       if (batch.ms !== null) times.batch.push(batch.ms);
       for (const image of batch.images) {
-        times.image.push(Date.parse(image.endedAt) - Date.parse(image.startedAt));
+        if (image.resumed !== true) times.image.push(Date.parse(image.endedAt) - Date.parse(image.startedAt));
         for (const outcome of Object.values(image.prompts)) {
+          if (outcome.ok && outcome.result.recalledFrom !== undefined) continue;
           const tries = outcome.ok ? outcome.result.tries : outcome.failure.tries;
           requests += tries.length;
           charged += tries.reduce((sum, t) => sum + t.charged, 0);

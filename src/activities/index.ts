@@ -1,6 +1,9 @@
 import { type AskDeps, createAskModel } from './ask-model.ts';
+import { createFindClosed, type FindClosedDeps } from './find-closed.ts';
+import { createFindMissing } from './find-missing.ts';
 import { createListImages } from './list-images.ts';
 import { createOpenBatch } from './open-batch.ts';
+import type { AnswerStore } from './ports.ts';
 import { createPlanRun, type PlanDeps } from './plan-run.ts';
 import { createSalvageBatch } from './salvage-batch.ts';
 import { createSaveBatch } from './save-batch.ts';
@@ -11,12 +14,16 @@ import { createShardReader } from './shards.ts';
 export type { BatchImage } from './open-batch.ts';
 
 /** Everything but the model's calls: on the ordinary task queue. */
-export function createRunActivities(deps: PlanDeps & Pick<SaveResultsDeps, 'answersOf'>) {
+export function createRunActivities(
+  deps: PlanDeps & Pick<SaveResultsDeps, 'answersOf'> & FindClosedDeps & { answers: AnswerStore },
+) {
   const shards = createShardReader(deps.files);
   return {
     planRun: createPlanRun(deps),
     listImages: createListImages(deps),
-    openBatch: createOpenBatch(deps),
+    findMissing: createFindMissing({ ...deps, shards }),
+    findClosed: createFindClosed(deps),
+    openBatch: createOpenBatch({ ...deps, shards }),
     saveBatch: createSaveBatch(deps),
     salvageBatch: createSalvageBatch(deps),
     saveSegment: createSaveSegment({ ...deps, shards }),

@@ -3,7 +3,7 @@ import type { ImagePage, PageSummary } from '../shared/types.ts';
 import { withHeartbeat } from './heartbeat.ts';
 import type { OpenSource } from './ports.ts';
 import { runFailure } from './run-failure.ts';
-import type { RunFiles, RunPlace } from './run-files.ts';
+import { parsed, type RunFiles, type RunPlace } from './run-files.ts';
 
 export interface ListInput extends RunPlace {
   page: number;
@@ -25,17 +25,24 @@ export function createListImages(deps: { files: RunFiles; openSource: OpenSource
       const store = deps.files.store(input.results);
       const left = plan.limit === null ? Infinity : plan.limit - input.found;
       return await withHeartbeat(async (signal) => {
+        const there = await store.read(files.page(input.page));
+        if (there !== null)
+          return summaryOf(parsed<ImagePage>(there, `${input.results}/${files.page(input.page)}`));
         const source = deps.openSource(plan.source, { include: plan.include, exclude: plan.exclude });
         const listed = await source.list(input.cursor, Math.min(input.max, left), signal);
         const next = listed.images.length >= left ? null : listed.next;
         const page: ImagePage = { page: input.page, images: listed.images, skipped: listed.skipped, next };
-        const path = files.page(input.page);
-        const created = await store.create(path, `${JSON.stringify(page)}\n`);
-        const kept = created ? page : await deps.files.page(input, input.page);
-        return { images: kept.images.length, skipped: kept.skipped.length, next: kept.next };
+        const created = await store.create(files.page(input.page), `${JSON.stringify(page)}\n`);
+        return summaryOf(created ? page : await deps.files.page(input, input.page));
       });
     } catch (err) {
       throw runFailure(err);
     }
   };
 }
+
+const summaryOf = ({ images, skipped, next }: ImagePage): PageSummary => ({
+  images: images.length,
+  skipped: skipped.length,
+  next,
+});

@@ -1,7 +1,7 @@
 import { files } from '../shared/names.ts';
 import type { ImageResult, MinuteLine, Plan, Progress, Try } from '../shared/types.ts';
 import { parsed, type RunFiles, type RunPlace } from './run-files.ts';
-import { begunBatches, type ShardReader } from './shards.ts';
+import type { ShardReader } from './shards.ts';
 
 /** Lines that go with every progress record; older ones are in `minutes.json` and in the index segments. */
 const RECENT = 30;
@@ -37,7 +37,7 @@ async function openTries(
   input: RunPlace & { pages: number[]; progress: Progress },
 ): Promise<Try[]> {
   const summedUp = new Set(await deps.files.store(input.results).list('index'));
-  const begun = begunBatches(input.progress);
+  const { begun } = input.progress;
   const tries: Try[] = [];
   let batch = 0;
   for (const [page, images] of input.pages.entries()) {
@@ -67,8 +67,12 @@ export function minutesOf(tries: Iterable<Try>): MinuteLine[] {
   return [...lines.values()].sort((a, b) => (a.at < b.at ? -1 : 1));
 }
 
-/** All tries of a picture. */
+/** All tries of a picture that this run has made. */
 export const triesOf = (image: ImageResult): Try[] =>
   Object.values(image.prompts).flatMap((outcome) =>
-    outcome.ok ? outcome.result.tries : outcome.failure.tries,
+    outcome.ok
+      ? outcome.result.recalledFrom === undefined
+        ? outcome.result.tries
+        : []
+      : outcome.failure.tries,
   );

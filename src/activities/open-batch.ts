@@ -1,31 +1,102 @@
+import { log } from '@temporalio/activity';
+import { isMeant, stands } from '../shared/recorded.ts';
+import { redact } from '../shared/redact.ts';
+import type { AskResult, BatchRetry, ImageRef, ImageResult, Plan } from '../shared/types.ts';
+import { answerKey } from './answer-key.ts';
+import { withHeartbeat } from './heartbeat.ts';
+import type { AnswerStore, StoredAnswer } from './ports.ts';
+import { recallOutcome } from './recall.ts';
 import type { RunFiles, RunPlace } from './run-files.ts';
 import { runFailure } from './run-failure.ts';
+import type { ShardReader } from './shards.ts';
 
 export interface OpenBatchInput extends RunPlace {
+  batch: number;
   page: number;
   first: number;
   images: number;
+  retry: BatchRetry | null;
 }
 
-/** A picture as the batch sees it: its index in the page, and a name for people. */
+/** A picture as the batch sees it: its index in the page, a name for people, and what is known of it already. */
 export interface BatchImage {
   index: number;
   name: string;
+  /** From the batch's shard, when it was asked about before. */
+  recorded?: ImageResult;
+  /** By prompt id: answers that are in the answer store. */
+  recalled?: Record<string, AskResult>;
 }
 
 /** Long names are shortened in summaries and logs; a picture's identity is its place in the page. */
 const NAME_SHOWN = 200;
 
-/** Looks up which pictures the batch is about. */
-export function createOpenBatch(deps: { files: RunFiles }) {
+/**
+ * Looks up which pictures the batch is about, and everything that was paid for already: what its shard holds, and for
+ * the rest what the answer store has. A store that cannot be read is no reason to wait: `askModel` looks again.
+ */
+export function createOpenBatch(deps: { files: RunFiles; shards: ShardReader; answers: AnswerStore }) {
   return async function openBatch(input: OpenBatchInput): Promise<BatchImage[]> {
     try {
-      const { images } = await deps.files.page(input, input.page);
-      return images
-        .slice(input.first, input.first + input.images)
-        .map(({ name }, i) => ({ index: input.first + i, name: name.slice(-NAME_SHOWN) }));
+      return await withHeartbeat(async () => {
+        const plan = await deps.files.plan(input);
+        const page = await deps.files.page(input, input.page);
+        const shard = await deps.shards.read(input, input.batch);
+        const images = page.images.slice(input.first, input.first + input.images).map((image, i) => {
+          const index = input.first + i;
+          return { image, index, recorded: shard?.images.find((known) => known.index === index) };
+        });
+        const wanted = images.flatMap(({ image, index, recorded }) =>
+          isMeant(index, input.retry)
+            ? plan.prompts
+                .filter(({ id }) => !stands(recorded?.prompts[id], input.retry))
+                .map((prompt) => ({ index, prompt: prompt.id, key: answerKey(plan, image, prompt) }))
+            : [],
+        );
+        const stored = await storedUnder(
+          deps.answers,
+          wanted.map(({ key }) => key),
+        );
+        return images.map(({ image, index, recorded }) => {
+          const mine = wanted.filter((question) => question.index === index);
+          return batchImage({ plan, image, index, recorded, questions: mine, stored });
+        });
+      });
     } catch (err) {
       throw runFailure(err);
     }
+  };
+}
+
+async function storedUnder(answers: AnswerStore, keys: string[]): Promise<Map<string, StoredAnswer>> {
+  if (keys.length === 0) return new Map();
+  try {
+    return await answers.read(keys);
+  } catch (err) {
+    log.warn('the answer store cannot be read', { error: redact(String(err)) });
+    return new Map();
+  }
+}
+
+function batchImage(about: {
+  plan: Plan;
+  image: ImageRef;
+  index: number;
+  recorded: ImageResult | undefined;
+  questions: { prompt: string; key: string }[];
+  stored: Map<string, StoredAnswer>;
+}): BatchImage {
+  const { plan, image, index, recorded } = about;
+  const recalled: Record<string, AskResult> = {};
+  for (const { prompt, key } of about.questions) {
+    const entry = about.stored.get(key);
+    const answer = entry === undefined ? null : recallOutcome(plan, entry);
+    if (answer !== null) recalled[prompt] = answer;
+  }
+  return {
+    index,
+    name: image.name.slice(-NAME_SHOWN),
+    ...(recorded === undefined ? {} : { recorded }),
+    ...(Object.keys(recalled).length === 0 ? {} : { recalled }),
   };
 }

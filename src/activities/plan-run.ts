@@ -1,4 +1,3 @@
-import { ApplicationFailure } from '@temporalio/common';
 import { admissionTokens, imageTokens } from '../shared/image-tokens.ts';
 import { files, modelQueueOf } from '../shared/names.ts';
 import { MAX_QUESTIONS_IN_BATCH } from '../shared/run-input.ts';
@@ -10,19 +9,21 @@ import type {
   Plan,
   PlanSummary,
   PromptSet,
+  ResumeInput,
   Route,
   RunInput,
 } from '../shared/types.ts';
 import { SCHEMA_CHARS } from './answer.ts';
-import { aloneBy, classify, toFailure } from './failure.ts';
 import { withHeartbeat } from './heartbeat.ts';
 import { inspectPicture, MAX_PICTURE_BYTES } from './picture.ts';
-import { type ImageSource, type Model, ModelError, type OpenSource } from './ports.ts';
+import type { ImageSource, Model, OpenSource } from './ports.ts';
 import { invalidInput, runFailure } from './run-failure.ts';
+import { checkModel, summaryOf } from './plan-parts.ts';
+import { resumePlan } from './resume-plan.ts';
 import { planHash, type RunFiles } from './run-files.ts';
 
 export interface PlanInput {
-  input: RunInput;
+  input: RunInput | ResumeInput;
   workflowId: string;
   /** ISO 8601, UTC. */
   startedAt: string;
@@ -76,9 +77,14 @@ export function createPlanRun(deps: PlanDeps) {
   };
 }
 
-async function makePlan(
+async function makePlan(deps: PlanDeps, { input, ...start }: PlanInput): Promise<PlanSummary> {
+  return 'resumeOf' in input ? resumePlan(deps, input, start.workflowId) : newPlan(deps, input, start);
+}
+
+async function newPlan(
   deps: PlanDeps,
-  { input, workflowId, startedAt, run }: PlanInput,
+  input: RunInput,
+  { workflowId, startedAt, run }: Omit<PlanInput, 'input'>,
 ): Promise<PlanSummary> {
   const { instructions, prompts } = input.prompts ?? (await ownPrompts(deps));
   const model = input.model ?? deps.defaults.model;
@@ -133,24 +139,7 @@ async function makePlan(
   };
   const root = (input.results ?? deps.defaults.results).replace(/\/+$/, '');
   const { plan, hash } = await freeze(deps.files, frozen, root, input.name ?? null, run);
-  return {
-    run: plan.run,
-    results: plan.results,
-    plan: hash,
-    source: plan.source,
-    modelQueue: plan.modelQueue,
-    simulated: plan.account.simulated,
-    model: plan.model,
-    prompts: plan.prompts.map(({ id, name }) => ({ id, name })),
-    batchSize: plan.batchSize,
-    concurrency: plan.concurrency,
-    limits,
-    tokensPerCall: plan.tokensPerCall,
-    searchAttributes: await deps.searchAttributes(),
-    notifies: plan.notify !== null,
-    earlier: null,
-    warnings: route.warning === null ? [] : [route.warning],
-  };
+  return summaryOf(deps, { plan, hash, limits, earlier: null, warning: route.warning });
 }
 
 async function ownPrompts(deps: PlanDeps): Promise<PromptSet> {
@@ -181,23 +170,6 @@ async function firstPicture(source: ImageSource): Promise<{ width: number; heigh
   throw invalidInput(
     `source: ${source.uri} holds no pictures.${passed} Name the folder or prefix that has them, or change --include/--exclude.`,
   );
-}
-
-async function checkModel(model: Model, name: string): Promise<void> {
-  try {
-    await model.check(name);
-  } catch (err) {
-    if (!(err instanceof ModelError)) throw err;
-    const verdict = classify(err, aloneBy('base64'));
-    if (verdict.action === 'block') {
-      throw ApplicationFailure.create({
-        message: `${verdict.reason} ${verdict.remedy}`,
-        type: 'ModelUnavailable',
-        nonRetryable: true,
-      });
-    }
-    throw verdict.action === 'retry' || verdict.action === 'record' ? toFailure(verdict, []) : err;
-  }
 }
 
 async function routeFor(

@@ -1,25 +1,28 @@
-import { addCounts, countImage, countPrompt, noCounts } from '../shared/counts.ts';
-import { files } from '../shared/names.ts';
+import { addCounts, countRecorded, noCounts } from '../shared/counts.ts';
 import type { BatchResult, Counts, ImageResult, Plan, Shard } from '../shared/types.ts';
 import { withHeartbeat } from './heartbeat.ts';
 import { runFailure } from './run-failure.ts';
 import type { RunFiles, RunPlace } from './run-files.ts';
+import { keepShard } from './shards.ts';
 
 export interface SalvageInput extends RunPlace {
   batch: number;
   page: number;
   first: number;
   images: number;
-  /** The batch's workflow, which was ended by hand. */
+  /** The batch's workflow, which ended without a word. */
   workflowId: string;
+  /** The batch is started again, and asks what is missing. */
+  again: boolean;
 }
 
 /** What the batch's workflow has answered so far; rejects when nobody can say. */
 export type AnswersOf = (workflowId: string) => Promise<ImageResult[]>;
 
 /**
- * Writes the shard of a batch that was ended by hand: what its workflow had answered, and `Lost` for every question
- * that it had not. Its paid answers stay in the results, and nothing is missing without a reason.
+ * Writes what the workflow of a batch had answered before it was ended from outside, so that its paid answers stay in
+ * the results. Unless the batch is started again, every question that it had not answered fails as `Lost`: nothing is
+ * missing without a reason.
  */
 export function createSalvageBatch(deps: { files: RunFiles; answersOf: AnswersOf }) {
   return async function salvageBatch(input: SalvageInput): Promise<BatchResult> {
@@ -28,21 +31,24 @@ export function createSalvageBatch(deps: { files: RunFiles; answersOf: AnswersOf
         const plan = await deps.files.plan(input);
         const answered = await deps.answersOf(input.workflowId);
         const at = new Date().toISOString();
-        const shard: Shard = {
+        const images = input.again
+          ? answered
+          : Array.from({ length: input.images }, (_, i) => {
+              const index = input.first + i;
+              const known = answered.find((image) => image.index === index);
+              return completed(
+                plan,
+                known ?? { page: input.page, index, startedAt: at, endedAt: at, prompts: {} },
+              );
+            });
+        const startedAt = answered[0]?.startedAt ?? at;
+        const shard = await keepShard(deps.files.store(input.results), {
           batch: input.batch,
-          startedAt: answered[0]?.startedAt ?? at,
+          startedAt,
           endedAt: at,
-          images: Array.from({ length: input.images }, (_, i) => {
-            const index = input.first + i;
-            const known = answered.find((image) => image.index === index);
-            return completed(
-              plan,
-              known ?? { page: input.page, index, startedAt: at, endedAt: at, prompts: {} },
-            );
-          }),
-        };
-        await deps.files.store(input.results).create(files.shard(input.batch), `${JSON.stringify(shard)}\n`);
-        return { batch: input.batch, counts: countShard(shard) };
+          images,
+        });
+        return { batch: input.batch, counts: countShard(plan, shard) };
       });
     } catch (err) {
       throw runFailure(err);
@@ -63,12 +69,7 @@ function completed(plan: Plan, image: ImageResult): ImageResult {
 }
 
 /** What a shard's pictures add up to. */
-export function countShard(shard: Shard): Counts {
-  return shard.images.reduce((sum, image) => addCounts(sum, countOf(image)), noCounts());
+export function countShard(plan: Plan, shard: Shard): Counts {
+  const questions = plan.prompts.length;
+  return shard.images.reduce((sum, image) => addCounts(sum, countRecorded(image, questions)), noCounts());
 }
-
-const countOf = (image: ImageResult): Counts =>
-  Object.entries(image.prompts).reduce(
-    (sum, [prompt, outcome]) => addCounts(sum, countPrompt(prompt, outcome)),
-    countImage(Object.values(image.prompts)),
-  );

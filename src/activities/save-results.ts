@@ -1,5 +1,5 @@
 import { files } from '../shared/names.ts';
-import type { ImagePage, Plan, Progress, SkippedObject } from '../shared/types.ts';
+import type { ImagePage, Plan, Progress, Shard, SkippedObject } from '../shared/types.ts';
 import { composeHead, composeImage, createPerformance } from './compose-results.ts';
 import type { AnsweredBatch } from './compose-results.ts';
 import { withHeartbeat } from './heartbeat.ts';
@@ -7,7 +7,7 @@ import { saveMinutes } from './minutes.ts';
 import { runFailure } from './run-failure.ts';
 import type { RunFiles, RunPlace } from './run-files.ts';
 import type { AnswersOf } from './salvage-batch.ts';
-import { begunBatches, type ShardReader } from './shards.ts';
+import type { ShardReader } from './shards.ts';
 
 export interface SaveResultsInput extends RunPlace {
   progress: Progress;
@@ -83,7 +83,7 @@ async function* answeredBatches(
   input: SaveResultsInput,
 ): AsyncGenerator<{ page: ImagePage; batch: AnsweredBatch }> {
   const running = new Map(input.progress.running.map(({ batch, workflowId }) => [batch, workflowId]));
-  const begun = begunBatches(input.progress);
+  const { begun } = input.progress;
   let batch = 0;
   for (const [number, images] of input.pages.entries()) {
     const page = await deps.files.page(input, number);
@@ -104,8 +104,7 @@ async function answeredBatch(
   workflowId: string | undefined,
 ): Promise<AnsweredBatch> {
   const shard = await deps.shards.read(input, batch);
-  if (shard !== null)
-    return { ms: Date.parse(shard.endedAt) - Date.parse(shard.startedAt), images: shard.images };
+  if (shard !== null) return { ms: durationOf(shard), images: shard.images };
   if (workflowId === undefined) return { ms: null, images: [] };
   try {
     return { ms: null, images: await deps.answersOf(workflowId) };
@@ -115,3 +114,9 @@ async function answeredBatch(
     return { ms: null, images: [] };
   }
 }
+
+/** Of a batch that went on after a while nobody knows how long it took. */
+const durationOf = (shard: Shard): number | null =>
+  shard.images.some(({ resumed }) => resumed === true)
+    ? null
+    : Date.parse(shard.endedAt) - Date.parse(shard.startedAt);

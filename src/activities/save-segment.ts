@@ -1,6 +1,6 @@
 import { addCounts, noCounts } from '../shared/counts.ts';
 import { files } from '../shared/names.ts';
-import type { ImagePage, ImageResult, IndexLine, Segment, Shard } from '../shared/types.ts';
+import type { ImagePage, ImageResult, IndexLine, Plan, Segment, Shard } from '../shared/types.ts';
 import { minutesOf, triesOf } from './minutes.ts';
 import { runFailure } from './run-failure.ts';
 import type { RunFiles, RunPlace } from './run-files.ts';
@@ -14,29 +14,35 @@ export interface SaveSegmentInput extends RunPlace {
   batches: number;
 }
 
-/** Sums up a page's shards in one immutable index segment: all that lists and sums of a large run need to read. */
+/** Sums up a page's shards in one index segment: all that lists and sums of a large run need to read. */
 export function createSaveSegment(deps: { files: RunFiles; shards: ShardReader }) {
   return async function saveSegment(input: SaveSegmentInput): Promise<void> {
     try {
+      const plan = await deps.files.plan(input);
       const page = await deps.files.page(input, input.page);
       const shards: Shard[] = [];
       for (let batch = input.firstBatch; batch < input.firstBatch + input.batches; batch += 1) {
         const shard = await deps.shards.read(input, batch);
         if (shard !== null) shards.push(shard);
       }
-      const segment = summarize(page, shards);
-      await deps.files.store(input.results).create(files.segment(input.page), `${JSON.stringify(segment)}\n`);
+      const segment = summarize(plan, page, shards);
+      const text = `${JSON.stringify(segment)}\n`;
+      const store = deps.files.store(input.results);
+      const path = files.segment(input.page);
+      // It is there when answers that failed were asked again.
+      if (await store.create(path, text)) return;
+      if ((await store.read(path)) !== text) await store.replace(path, [text]);
     } catch (err) {
       throw runFailure(err);
     }
   };
 }
 
-function summarize(page: ImagePage, shards: readonly Shard[]): Segment {
+function summarize(plan: Plan, page: ImagePage, shards: readonly Shard[]): Segment {
   const results = shards.flatMap((shard) => shard.images.map((image) => ({ batch: shard.batch, image })));
   return {
     page: page.page,
-    counts: shards.reduce((sum, shard) => addCounts(sum, countShard(shard)), noCounts()),
+    counts: shards.reduce((sum, shard) => addCounts(sum, countShard(plan, shard)), noCounts()),
     minutes: minutesOf(results.flatMap(({ image }) => triesOf(image))),
     images: results.map(({ batch, image }) => indexLine(page, batch, image)),
   };

@@ -1,4 +1,4 @@
-import type { Counts, PromptResult } from './types.ts';
+import type { Counts, ImageResult, PromptResult } from './types.ts';
 
 export const noCounts = (): Counts => ({
   images: 0,
@@ -67,6 +67,15 @@ export function countPrompt(prompt: string, outcome: PromptResult): Counts {
 /** What a finished picture adds beside its questions. */
 export function countImage(outcomes: readonly PromptResult[]): Counts {
   return { ...noCounts(), images: 1, imagesComplete: outcomes.every((outcome) => outcome.ok) ? 1 : 0 };
+}
+
+/** Sums of a recorded picture. With fewer than so many outcomes the picture itself is not counted: it is not finished. */
+export function countRecorded(image: ImageResult, questions: number): Counts {
+  const outcomes = Object.values(image.prompts);
+  return Object.entries(image.prompts).reduce(
+    (sum, [prompt, outcome]) => addCounts(sum, countPrompt(prompt, outcome)),
+    outcomes.length < questions ? noCounts() : countImage(outcomes),
+  );
 }
 
 type Combine = (x: number, y: number) => number;

@@ -30,6 +30,8 @@ export type ResultEntry =
       ms: number;
       timings: Timings;
       requestId?: string;
+      /** The run that paid for it, when it was another one. */
+      recalledFrom?: string;
       tries: Try[];
     })
   | { error: AskFailure };

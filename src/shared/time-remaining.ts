@@ -6,9 +6,12 @@ import type { Limits } from './types.ts';
  * What was observed so far is the truth once there is enough of it (a twentieth of the run, or a minute). But calls
  * under way are partly done, nobody knows how far; where the limits' own pace lies between the two readings of that,
  * the run goes as fast as it may and the limits' pace, which knows no chance, is taken. `null` while nothing is known.
+ * Answers that were recalled took neither time nor tokens: they say nothing of the calls that are left.
  */
 export function timeRemaining(run: {
   callsDone: number;
+  /** Of those that are done, the ones that another run had paid for. */
+  callsRecalled?: number;
   callsLeft: number;
   /** Of those that are left, the ones that are given out and not yet counted as done. */
   callsUnderWay?: number;
@@ -20,7 +23,8 @@ export function timeRemaining(run: {
   /** Time in which calls could be made so far, in milliseconds. */
   activeMs: number;
 }): number | null {
-  const { callsDone, callsLeft, limits, activeMs } = run;
+  const { callsLeft, limits, activeMs } = run;
+  const callsDone = run.callsDone - (run.callsRecalled ?? 0);
   if (callsLeft <= 0) return 0;
   const mean = callsDone > 0 ? run.tokensDone / callsDone : run.tokensPerCall;
   const byLimits = Math.max(

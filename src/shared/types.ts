@@ -227,16 +227,14 @@ export interface PageSummary {
   skipped: number;
   /** Cursor of the next page; `null` after the last one. */
   next: string | null;
-  /** Of a run that goes on after it had ended. */
-  recorded?: RecordedPage;
 }
 
-/** What an earlier execution of the run left of a page. */
+/** What is recorded of a page's batches. */
 export interface RecordedPage {
   /** Sums of the batches that have nothing left to ask. */
   counts: Counts;
-  /** The others, by number, with the pictures whose failures are asked again (`null`: all of the batch's). */
-  todo: { batch: number; images: number[] | null }[];
+  /** The others, in order. */
+  todo: { batch: number; images: BatchRetry['images'] }[];
 }
 
 /** What the model says to one prompt about one picture. */
@@ -331,10 +329,15 @@ export interface ImageResult {
   /** ISO 8601, UTC. */
   startedAt: string;
   endedAt: string;
+  /** Some of it was recorded before the last execution of its batch began: the time between says nothing. */
+  resumed?: true;
   prompts: Record<string, PromptResult>;
 }
 
-/** One batch's results as written to `shards/000033.json`: immutable. */
+/**
+ * One batch's results as written to `shards/000033.json`. Of a batch that was cut short it holds what was answered;
+ * what comes later is added to it, and an answer is never replaced.
+ */
 export interface Shard {
   batch: number;
   startedAt: string;
@@ -439,7 +442,7 @@ export interface BatchInput {
 /** {@link Retry} as a batch needs it. */
 export interface BatchRetry {
   refused: boolean;
-  /** Indexes in the page; `null`: all of the batch's pictures. */
+  /** Pictures to ask about, by their indexes in the page; `null`: all of the batch's. */
   images: number[] | null;
 }
 
@@ -491,6 +494,8 @@ export interface Progress {
   skipped: number;
   batches: number;
   batchesDone: number;
+  /** Only the first so many batches can have a shard or a workflow. */
+  begun: number;
   promptsPerImage: number;
   prompts: { id: string; name: string }[];
   tokensPerCall: number;
@@ -543,7 +548,7 @@ export interface IndexLine {
   answers: Record<string, number | FailureKind>;
 }
 
-/** The shards of one page summed up, as written to `index/000000.json`: immutable. */
+/** The shards of one page summed up, as written to `index/000000.json` when the page's last batch has ended. */
 export interface Segment {
   page: number;
   counts: Counts;

@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { Context } from '@temporalio/activity';
-import { Client } from '@temporalio/client';
+import { Client, WorkflowNotFoundError } from '@temporalio/client';
 import {
   bundleWorkflowCode,
   DefaultLogger,
@@ -42,7 +42,7 @@ const MAX_CALLS_IN_FLIGHT = 500;
 const GRACE = '60 seconds';
 const FORCE = '75 seconds';
 
-/** A batch's answers are asked for at most so long: results are a view, and can wait for the next time. */
+/** What a workflow or the server is asked waits at most so long: there is a next time. */
 const QUERY_MS = 5_000;
 
 /**
@@ -107,6 +107,7 @@ export async function startWorkers(config: Config, { logger }: { logger: Logger 
       maxOutputTokens: config.maxOutputTokens,
       searchAttributes: () => knownSearchAttributes(connection, config.namespace),
       answersOf,
+      isRunning,
     }),
   });
   const modelWorker = await Worker.create({
@@ -220,4 +221,18 @@ async function answersOf(workflowId: string): Promise<ImageResult[]> {
   return client.withDeadline(Date.now() + QUERY_MS, () =>
     client.workflow.getHandle(workflowId).query<ImageResult[]>('answers'),
   );
+}
+
+/** Whether the workflow, or that run of it, is open. Rejects when the server does not say. */
+async function isRunning(workflowId: string, runId?: string): Promise<boolean> {
+  const { client } = Context.current();
+  try {
+    const { status } = await client.withDeadline(Date.now() + QUERY_MS, () =>
+      client.workflow.getHandle(workflowId, runId).describe(),
+    );
+    return status.name === 'RUNNING';
+  } catch (err) {
+    if (err instanceof WorkflowNotFoundError) return false;
+    throw err;
+  }
 }

@@ -6,11 +6,20 @@ import {
   log,
   setCurrentDetails,
   setHandler,
+  sleep,
   workflowInfo,
 } from '@temporalio/workflow';
 import type { BatchImage } from '../activities/index.ts';
-import { addCounts, countImage, countPrompt, noCounts } from '../shared/counts.ts';
+import {
+  addCounts,
+  countImage,
+  countPrompt,
+  countRecorded,
+  noCounts,
+  subtractCounts,
+} from '../shared/counts.ts';
 import { batchDone, imageDone, plural } from '../shared/phrases.ts';
+import { isMeant, stands } from '../shared/recorded.ts';
 import type {
   AskFailure,
   AskResult,
@@ -36,18 +45,26 @@ import {
 } from './messages.ts';
 import { askModelActivity, openBatch, saveBatch } from './policies.ts';
 
+/** After a cancel a call that is open may end for so long; then the batch closes without it. */
+const OPEN_CALLS_END = '10 seconds';
+
+/** So long may the last words of a batch take that is cancelled. */
+const LAST_WORDS = '3 seconds';
+
 /** Requests older than this are of no use to a display of the last minute. */
 const SENDS_KEPT_MS = 120_000;
 
 /**
  * Child workflow: the pictures of one batch side by side, and each picture's prompts one after the other.
- * Its results are written as one immutable shard before it ends. It never fails for a picture's sake.
+ * What is known already, from an earlier execution or from another run, is not asked. Its results are written as one
+ * shard before it ends, also when it is cancelled. It never fails for a picture's sake.
  */
 export async function analyzeBatch(input: BatchInput): Promise<BatchResult> {
   const { batch, results, plan } = input;
   const startedAt = new Date();
   const parent = parentHandle();
   const images: (ImageResult | undefined)[] = [];
+  const { retry } = input;
   let counts = noCounts();
   let failures: FailureLine[] = [];
   let open = 0;
@@ -81,8 +98,14 @@ export async function analyzeBatch(input: BatchInput): Promise<BatchResult> {
   log.info(`${title} begins with ${plural(input.images, 'picture')}`, { run: input.run, batch });
 
   const listed = await gate.through(() =>
-    openBatch({ results, plan, page: input.page, first: input.first, images: input.images }),
+    openBatch({ results, plan, batch, page: input.page, first: input.first, images: input.images, retry }),
   );
+  if (input.counted) {
+    for (const { recorded } of listed) {
+      if (recorded) counts = subtractCounts(counts, countRecorded(recorded, input.prompts.length));
+    }
+  }
+  const calledOff = callOffAfterCancel();
 
   /** `hopeless`: the failure says that the picture's other questions cannot succeed either. */
   async function ask(
@@ -93,7 +116,8 @@ export async function analyzeBatch(input: BatchInput): Promise<BatchResult> {
     const call = async (): Promise<AskResult> => {
       open += 1;
       try {
-        return await askModel({ results, plan, page: input.page, image: image.index, prompt: prompt.id });
+        const question = { results, plan, page: input.page, image: image.index, prompt: prompt.id };
+        return await Promise.race([askModel(question), calledOff]);
       } finally {
         open -= 1;
       }
@@ -106,6 +130,7 @@ export async function analyzeBatch(input: BatchInput): Promise<BatchResult> {
       const charged = result.charged + earlier.reduce((sum, t) => sum + t.charged, 0);
       return { outcome: { ok: true, result: { ...result, charged, tries: [...earlier, ...result.tries] } } };
     } catch (err) {
+      if (err instanceof CalledOff) return { outcome: { ok: false, failure: possiblyPaid(earlier) } };
       if (isCancellation(err)) throw err;
       const { scope, ...last } = recordedFailure(err);
       const failure = { ...last, tries: [...earlier, ...last.tries] };
@@ -135,47 +160,56 @@ export async function analyzeBatch(input: BatchInput): Promise<BatchResult> {
   }
 
   async function analyzeImage(listedImage: BatchImage): Promise<void> {
-    const start = new Date();
+    const { index, name, recorded, recalled = {} } = listedImage;
+    const start = new Date().toISOString();
     const image: ImageResult = {
-      page: input.page,
-      index: listedImage.index,
-      startedAt: start.toISOString(),
-      endedAt: start.toISOString(),
+      ...(recorded ?? { page: input.page, index, startedAt: start, endedAt: start }),
+      ...(recorded || listedImage.recalled ? { resumed: true as const } : {}),
       prompts: {},
     };
-    images[listedImage.index - input.first] = image;
-    const names = input.prompts.map(({ name }) => name).join(', ');
-    log.info(`analyzing with ${plural(input.prompts.length, 'prompt')}: ${names}`, {
-      run: input.run,
-      image: listedImage.name,
-    });
-    let hopeless: AskFailure | undefined;
-    for (const prompt of input.prompts) {
-      if (hopeless) {
-        record(image, listedImage.name, prompt.id, { ok: false, failure: { ...hopeless, tries: [] } }, true);
-        continue;
-      }
-      const asked = await ask(listedImage, prompt);
-      const first = counts.failed === 0;
-      record(image, listedImage.name, prompt.id, asked.outcome);
-      hopeless = asked.hopeless;
-      if (!asked.outcome.ok && (input.reportImages || first)) await report();
+    images[index - input.first] = image;
+    for (const { id } of input.prompts) {
+      const known = recorded?.prompts[id];
+      const meant = isMeant(index, retry);
+      if (known && (stands(known, retry) || !meant)) record(image, name, id, known, true);
+      else if (recalled[id]) record(image, name, id, { ok: true, result: recalled[id] });
     }
+    const open = isMeant(index, retry) ? input.prompts.filter(({ id }) => !image.prompts[id]) : [];
+    if (open.length > 0) await askAll(image, name, open, listedImage);
+    else if (recorded) image.endedAt = recorded.endedAt;
     const outcomes = Object.values(image.prompts);
+    if (outcomes.length < input.prompts.length) return;
     counts = addCounts(counts, countImage(outcomes));
-    log.info(imageDone(Date.now() - start.getTime(), outcomes), { run: input.run, image: listedImage.name });
+    log.info(imageDone(Date.now() - Date.parse(start), outcomes), { run: input.run, image: name });
     setCurrentDetails(batchDetails(input, counts));
     if (input.reportImages) await report();
   }
 
-  try {
-    await sideBySide(listed, input.sideBySide, analyzeImage);
-  } catch (err) {
-    await CancellationScope.nonCancellable(report);
-    throw err;
+  async function askAll(
+    image: ImageResult,
+    name: string,
+    prompts: BatchInput['prompts'],
+    listedImage: BatchImage,
+  ): Promise<void> {
+    const names = prompts.map((prompt) => prompt.name).join(', ');
+    log.info(`analyzing with ${plural(prompts.length, 'prompt')}: ${names}`, {
+      run: input.run,
+      image: name,
+    });
+    let hopeless: AskFailure | undefined;
+    for (const prompt of prompts) {
+      if (hopeless) {
+        record(image, name, prompt.id, { ok: false, failure: { ...hopeless, tries: [] } }, true);
+        continue;
+      }
+      const asked = await ask(listedImage, prompt);
+      const first = counts.failed === 0;
+      record(image, name, prompt.id, asked.outcome);
+      hopeless = asked.hopeless;
+      if (!asked.outcome.ok && (input.reportImages || first)) await report();
+    }
   }
 
-  const endedAt = new Date();
   const save = (): Promise<void> =>
     saveBatch({
       results,
@@ -183,13 +217,46 @@ export async function analyzeBatch(input: BatchInput): Promise<BatchResult> {
       shard: {
         batch,
         startedAt: startedAt.toISOString(),
-        endedAt: endedAt.toISOString(),
+        endedAt: new Date().toISOString(),
         images: images.filter((image) => image !== undefined),
       },
     });
-  await gate.through(save, { urgent: true });
-  log.info(batchDone(title, endedAt.getTime() - startedAt.getTime(), counts), { run: input.run, batch });
+
+  try {
+    await sideBySide(listed, input.sideBySide, analyzeImage);
+    await gate.through(save, { urgent: true });
+  } catch (err) {
+    // The run is cancelled: what was answered is kept, and the run told of it.
+    await CancellationScope.nonCancellable(() =>
+      Promise.race([Promise.all([save().catch(() => {}), report()]), sleep(LAST_WORDS)]),
+    );
+    throw err;
+  }
+  log.info(batchDone(title, Date.now() - startedAt.getTime(), counts), { run: input.run, batch });
   return { batch, counts };
+}
+
+/** A call was given up while it was open. */
+class CalledOff extends Error {}
+
+const possiblyPaid = (tries: Try[]): AskFailure => ({
+  kind: 'Lost',
+  message: 'The run was cancelled while this call was open: it may have been paid.',
+  possiblyPaid: true,
+  tries,
+});
+
+/** Rejects when the workflow has been cancelled for so long that open calls are waited for no more. */
+function callOffAfterCancel(): Promise<never> {
+  const { cancelRequested } = CancellationScope.current();
+  const calledOff = cancelRequested.catch(() =>
+    CancellationScope.nonCancellable(async () => {
+      await sleep(OPEN_CALLS_END);
+      throw new CalledOff();
+    }),
+  );
+  calledOff.catch(() => {});
+  return calledOff;
 }
 
 /**

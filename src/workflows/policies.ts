@@ -22,7 +22,8 @@ export const { openBatch, saveBatch, saveSegment } = proxyActivities<RunActiviti
 /** These take as long as the run is large or the network slow, so they heartbeat. */
 const long: ActivityOptions = { ...run, startToCloseTimeout: '1 hour', heartbeatTimeout: '30 seconds' };
 
-export const { listImages, saveResults, salvageBatch } = proxyActivities<RunActivities>(long);
+export const { listImages, findMissing, findClosed, saveResults, salvageBatch } =
+  proxyActivities<RunActivities>(long);
 
 /** The plan is tried for some minutes only: a person waits for it, and nothing is lost when it fails. */
 export const { planRun } = proxyActivities<RunActivities>({

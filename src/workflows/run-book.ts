@@ -4,19 +4,33 @@ import { timeRemaining } from '../shared/time-remaining.ts';
 import type {
   AccountLimits,
   BatchResult,
+  BatchRetry,
   Block,
   Counts,
   FailureLine,
   PageSummary,
   PlanSummary,
   Progress,
+  RecordedPage,
+  Retry,
   RunResult,
   RunState,
 } from '../shared/types.ts';
 import type { BatchReport } from './messages.ts';
-import { batchesIn, placeOf } from './partition.ts';
+import { batchesIn, type BatchPlace, placeOf } from './partition.ts';
 
 const FAILURES_KEPT = 50;
+
+/** A batch to start that has been started before. */
+export interface BatchAgain {
+  batch: number;
+  retry: BatchRetry | null;
+  /** The run's sums hold what is recorded of it. */
+  counted: boolean;
+}
+
+/** A batch to start. */
+export type NextBatch = BatchPlace & Pick<BatchAgain, 'retry' | 'counted'>;
 
 /** What a run carries into its next execution when it continues as new: bounded, no answers. */
 export interface CarriedState {
@@ -30,6 +44,8 @@ export interface CarriedState {
   listed: boolean;
   skipped: number;
   nextBatch: number;
+  /** Batches to start (again). */
+  again: BatchAgain[];
   /** Batches that have not ended, by page; a page that is all done is not in it. */
   left: Record<number, number>;
   batchesDone: number;
@@ -51,7 +67,12 @@ export interface RunBook {
   readonly block: Block | null;
   readonly listed: boolean;
   readonly cursor: string | null;
-  readonly nextBatch: number;
+  /** What is to be started next; `undefined` when nothing is, as far as the pages are listed. */
+  next(): NextBatch | undefined;
+  /** Batches that wait to be started again. */
+  readonly waiting: number;
+  /** Batches that are not started yet, as far as the pages are listed. */
+  notBegun(): number;
   /** The account's limits that hold now. */
   readonly limits: AccountLimits;
   pages(): number[];
@@ -59,7 +80,12 @@ export interface RunBook {
   /** Sums so far, as far as the batches have reported. */
   counts(): Counts;
   batches(): number;
-  addPage(page: PageSummary): void;
+  /** `recorded`: what earlier executions of the run left of it. */
+  addPage(page: PageSummary, recorded?: RecordedPage): void;
+  /** Batches that have ended are to be started again. */
+  askAgain(todo: RecordedPage['todo'], refused: boolean): number;
+  /** A running batch was lost with its workflow: it is started again. */
+  lose(batch: number): void;
   begin(batch: number, workflowId: string): void;
   report(report: BatchReport): void;
   /** Takes a batch's final counts; the page that it completes, if it does. */
@@ -89,12 +115,19 @@ export interface RunBook {
   carry(): CarriedState;
 }
 
-export function createRunBook(plan: PlanSummary, carried?: CarriedState): RunBook {
+/** @param of.resume - The run goes on after it had ended: which of its failures are asked again. */
+export function createRunBook(
+  plan: PlanSummary,
+  { carried, resume = null }: { carried?: CarriedState | undefined; resume?: Retry | null },
+): RunBook {
   const workflowId = workflowInfo().workflowId;
-  const started = carried?.startedAt ?? new Date().toISOString();
+  const started = carried?.startedAt ?? plan.earlier?.startedAt ?? new Date().toISOString();
   const pages = [...(carried?.pages ?? [])];
   const left: Record<number, number> = { ...carried?.left };
-  const running = new Map<number, { workflowId: string; counts: Counts }>();
+  const again = [...(carried?.again ?? [])];
+  const goesOn = resume !== null;
+  const retryRefused = resume?.refused ?? false;
+  const running = new Map<number, BatchAgain & { workflowId: string; counts: Counts }>();
   let limits = carried?.limits ?? plan.limits;
   let listed = carried?.listed ?? false;
   let cursor = carried?.cursor ?? null;
@@ -103,7 +136,7 @@ export function createRunBook(plan: PlanSummary, carried?: CarriedState): RunBoo
   let failures = carried?.failures ?? [];
   let skipped = carried?.skipped ?? 0;
   let batchesDone = carried?.batchesDone ?? 0;
-  let activeMs = carried?.activeMs ?? 0;
+  let activeMs = carried?.activeMs ?? plan.earlier?.activeMs ?? 0;
   let savedImages = carried?.savedImages ?? 0;
   let savedFullAt = carried?.savedFullAt ?? 0;
   let savedKinds = carried?.savedKinds ?? 0;
@@ -122,6 +155,7 @@ export function createRunBook(plan: PlanSummary, carried?: CarriedState): RunBoo
   /** Questions of running batches that no report has counted yet. */
   const questionsUnderWay = (): number =>
     [...running].reduce((sum, [batch, child]) => {
+      if (child.counted) return sum;
       const images = placeOf(batch, pages, plan.batchSize)?.images ?? 0;
       return sum + images * plan.prompts.length - child.counts.answered - child.counts.failed;
     }, 0);
@@ -137,7 +171,7 @@ export function createRunBook(plan: PlanSummary, carried?: CarriedState): RunBoo
     done = addCounts(done, final);
     batchesDone += 1;
     changed = true;
-    const page = placeOf(batch, pages, plan.batchSize)?.page;
+    const page = pageOf(batch);
     if (page === undefined) return null;
     left[page] = (left[page] ?? 1) - 1;
     if (left[page] > 0) return null;
@@ -145,6 +179,13 @@ export function createRunBook(plan: PlanSummary, carried?: CarriedState): RunBoo
     const firstBatch = batchesIn(pages.slice(0, page), plan.batchSize);
     return { page, firstBatch, batches: batchesIn([pages[page] ?? 0], plan.batchSize) };
   };
+
+  const nextAgain = (): BatchAgain | undefined => {
+    if (again[0] !== undefined) return again[0];
+    return goesOn ? undefined : { batch: nextBatch, retry: null, counted: false };
+  };
+
+  const pageOf = (batch: number): number | undefined => placeOf(batch, pages, plan.batchSize)?.page;
 
   const currentState = (): RunState => {
     if (block !== null) return 'blocked';
@@ -164,9 +205,15 @@ export function createRunBook(plan: PlanSummary, carried?: CarriedState): RunBoo
     get cursor() {
       return cursor;
     },
-    get nextBatch() {
-      return nextBatch;
+    next() {
+      const wanted = nextAgain();
+      const place = wanted && placeOf(wanted.batch, pages, plan.batchSize);
+      return place && { ...place, retry: wanted.retry, counted: wanted.counted };
     },
+    get waiting() {
+      return again.length;
+    },
+    notBegun: () => again.length + (goesOn ? 0 : batchesIn(pages, plan.batchSize) - nextBatch),
     get limits() {
       return limits;
     },
@@ -174,17 +221,52 @@ export function createRunBook(plan: PlanSummary, carried?: CarriedState): RunBoo
     images,
     counts,
     batches: () => batchesIn(pages, plan.batchSize),
-    addPage(page) {
-      left[pages.length] = batchesIn([page.images], plan.batchSize);
+    addPage(page, recorded) {
+      const all = batchesIn([page.images], plan.batchSize);
+      const toDo = recorded?.todo.length ?? all;
+      if (toDo > 0) left[pages.length] = toDo;
       pages.push(page.images);
+      if (recorded !== undefined) {
+        done = addCounts(done, recorded.counts);
+        batchesDone += all - toDo;
+        again.push(
+          ...recorded.todo.map(({ batch, images }) => ({
+            batch,
+            retry: { refused: retryRefused, images },
+            counted: false,
+          })),
+        );
+      }
       skipped += page.skipped;
       cursor = page.next;
       listed = cursor === null;
       changed = true;
     },
+    askAgain(todo, refused) {
+      const ended = todo.filter(
+        ({ batch }) =>
+          (goesOn || batch < nextBatch) && !running.has(batch) && !again.some((one) => one.batch === batch),
+      );
+      for (const { batch, images } of ended) {
+        again.push({ batch, retry: { refused, images }, counted: true });
+        batchesDone -= 1;
+        const page = pageOf(batch);
+        if (page !== undefined) left[page] = (left[page] ?? 0) + 1;
+      }
+      changed ||= ended.length > 0;
+      return ended.length;
+    },
+    lose(batch) {
+      const lost = running.get(batch);
+      running.delete(batch);
+      if (lost) again.unshift({ batch, retry: lost.retry, counted: lost.counted });
+    },
     begin(batch, id) {
-      running.set(batch, { workflowId: id, counts: noCounts() });
-      nextBatch = batch + 1;
+      const wanted = nextAgain();
+      if (wanted?.batch !== batch) throw new Error(`batch ${batch} is not the next one`);
+      if (again[0] === wanted) again.shift();
+      else nextBatch = batch + 1;
+      running.set(batch, { ...wanted, workflowId: id, counts: noCounts() });
     },
     report(report) {
       const batch = running.get(report.batch);
@@ -258,6 +340,7 @@ export function createRunBook(plan: PlanSummary, carried?: CarriedState): RunBoo
         skipped,
         batches: batchesIn(pages, plan.batchSize),
         batchesDone,
+        begun: goesOn ? batchesIn(pages, plan.batchSize) : nextBatch,
         promptsPerImage: plan.prompts.length,
         prompts: plan.prompts,
         tokensPerCall: plan.tokensPerCall,
@@ -299,6 +382,7 @@ export function createRunBook(plan: PlanSummary, carried?: CarriedState): RunBoo
       listed,
       skipped,
       nextBatch,
+      again,
       left,
       batchesDone,
       counts: done,

@@ -7,7 +7,8 @@ import {
   setHandler,
 } from '@temporalio/workflow';
 import { isAccountLimits } from '../shared/limits.ts';
-import type { Block, PlanSummary } from '../shared/types.ts';
+import { checkRetry } from '../shared/run-input.ts';
+import type { Block, PlanSummary, Retry } from '../shared/types.ts';
 import type { analyzeBatch } from './analyze-batch.ts';
 import { createGate, type Gate } from './gate.ts';
 import {
@@ -22,7 +23,10 @@ import {
   progressQuery,
   resumeSignal,
   resumeUpdate,
+  retryFailedUpdate,
 } from './messages.ts';
+import { batchesIn } from './partition.ts';
+import { findMissing } from './policies.ts';
 import type { RunBook } from './run-book.ts';
 import { runDetails } from './run-details.ts';
 import { publishState } from './run-start.ts';
@@ -39,7 +43,13 @@ const RESUME = { description: 'Goes on after a pause or a block.' };
 export interface RunControl {
   readonly gate: Gate;
   /** Batches that run now. */
-  readonly children: Map<number, ChildWorkflowHandle<typeof analyzeBatch>>;
+  readonly children: Map<number, ChildWorkflowHandle<typeof analyzeBatch> | null>;
+  /** Grows with every word of a batch. */
+  news: number;
+  /** Updates that are looking for batches to ask again. */
+  looking: number;
+  /** Nothing more is started by this execution. */
+  closing: boolean;
   /** Something failed since the results were saved. */
   errorUnsaved: boolean;
   showDetails(): void;
@@ -70,6 +80,9 @@ export function createRunControl(plan: PlanSummary, book: RunBook): RunControl {
   const control: RunControl = {
     gate,
     children,
+    news: 0,
+    looking: 0,
+    closing: false,
     errorUnsaved: false,
     showDetails,
     probeWhileBlocked,
@@ -86,14 +99,21 @@ export function createRunControl(plan: PlanSummary, book: RunBook): RunControl {
   setHandler(pauseSignal, () => void pause(), PAUSE);
   setHandler(resumeUpdate, goOn, RESUME);
   setHandler(resumeSignal, () => void goOn(), RESUME);
+  setHandler(retryFailedUpdate, retryFailed, {
+    description:
+      'Asks failed questions again: { refused?: also those that the model declined, only?: [picture…] }.',
+    validator: mayRetry,
+  });
   setHandler(limitsSignal, (limits: unknown) => {
     if (isAccountLimits(limits)) book.setLimits(limits);
   });
   setHandler(batchBlockedSignal, ({ batch, block: why }) => {
+    control.news += 1;
     block(why, batch);
   });
   setHandler(batchClearedSignal, () => void (book.block !== null && goOn()));
   setHandler(batchReportSignal, (report) => {
+    control.news += 1;
     heardFrom.add(report.batch);
     book.report(report);
     control.errorUnsaved ||= report.failures.length > 0;
@@ -114,6 +134,31 @@ export function createRunControl(plan: PlanSummary, book: RunBook): RunControl {
     return `${plan.run} goes on`;
   }
 
+  function mayRetry(retry?: Retry): void {
+    const problems = checkRetry(retry).map(({ field, problem }) => `${field}: ${problem}`);
+    if (problems.length > 0) throw new Error(problems.join('; '));
+    if (control.closing)
+      throw new Error(`${plan.run} is about to end; then start it with {"resumeOf":"${plan.run}"}`);
+    if (book.counts().failed === 0) throw new Error(`${plan.run} has no question that failed`);
+  }
+
+  async function retryFailed(retry: Retry = {}): Promise<string> {
+    control.looking += 1;
+    let found = 0;
+    try {
+      for (const page of book.pages().keys()) {
+        const firstBatch = batchesIn(book.pages().slice(0, page), plan.batchSize);
+        const input = { results: plan.results, plan: plan.plan, page, firstBatch, retry };
+        const { todo } = await gate.through(() => findMissing(input), { urgent: true });
+        found += book.askAgain(todo, retry.refused ?? false);
+      }
+    } finally {
+      control.looking -= 1;
+    }
+    if (found === 0) return `nothing of ${plan.run} can be asked again yet`;
+    return `${plan.run} asks again: ${found === 1 ? '1 batch starts' : `${found} batches start`} again`;
+  }
+
   function block(why: Block, batch: number | null): void {
     log.error(`blocked: ${why.reason}`, { run: plan.run, remedy: why.remedy });
     blockedBatch = batch;
@@ -125,7 +170,7 @@ export function createRunControl(plan: PlanSummary, book: RunBook): RunControl {
 
   function tellChildren(signal: string): void {
     // A child that has just ended needs no telling.
-    for (const child of children.values()) void child.signal(signal).catch(() => {});
+    for (const child of children.values()) void child?.signal(signal).catch(() => {});
     publishState(plan, book.progress().state);
     showDetails();
   }

@@ -9,14 +9,14 @@ import {
 import { defineSearchAttributeKey, SearchAttributeType } from '@temporalio/common';
 import { runNameOf } from '../shared/names.ts';
 import { checkRunInput } from '../shared/run-input.ts';
-import type { PlanSummary, RunInput, RunState } from '../shared/types.ts';
+import type { PlanSummary, ResumeInput, RunInput, RunState } from '../shared/types.ts';
 import { planRun } from './policies.ts';
 
 /**
  * Checks what a person gave and freezes the plan. Throws a non-retryable `InvalidInput` that names the field, or the
  * plan activity's failure: whatever must be mended before the first paid answer.
  */
-export async function planTheRun(input: RunInput): Promise<PlanSummary> {
+export async function planTheRun(input: RunInput | ResumeInput): Promise<PlanSummary> {
   const problems = checkRunInput(input);
   if (problems.length > 0) {
     throw ApplicationFailure.create({

@@ -17,6 +17,7 @@ export const progressOf = (change: Partial<Progress> = {}): Progress => ({
   skipped: 0,
   batches: 1,
   batchesDone: 0,
+  begun: 0,
   promptsPerImage: 2,
   prompts: [
     { id: 'crowd', name: 'Crowd Detection' },

@@ -37,6 +37,7 @@ const progress = (state: RunState, more: Partial<Progress> = {}): Progress => ({
   skipped: 0,
   batches: 85,
   batchesDone: 32,
+  begun: 34,
   promptsPerImage: 1,
   prompts: plan.prompts,
   tokensPerCall: 1_500,

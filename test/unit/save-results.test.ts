@@ -55,7 +55,7 @@ test('looks for the shards of batches that have begun, and for no others', async
 
   const shards = createShardReader(runFiles);
   const save = createSaveResults({ files: runFiles, shards, answersOf: () => Promise.resolve([]) });
-  const progress = progressOf({ batchesDone: 1, running: [{ batch: 1, workflowId: 'batch-2' }] });
+  const progress = progressOf({ batchesDone: 1, begun: 2, running: [{ batch: 1, workflowId: 'batch-2' }] });
   const input = { results, plan: planHash(plan), progress, pages, full: true, final: false };
   await new MockActivityEnvironment().run<[SaveResultsInput], void, typeof save>(save, input);
 

@@ -1,0 +1,25 @@
+import type { BatchRetry, ImageResult, PromptResult } from './types.ts';
+
+/**
+ * Whether what is recorded of a question stands, so that it is not asked. An answer always does. A failure does unless
+ * it is to be asked again; a call that was given up by a cancel has no outcome at all, and is.
+ */
+export function stands(outcome: PromptResult | undefined, retry: BatchRetry | null): boolean {
+  if (outcome === undefined) return false;
+  if (outcome.ok) return true;
+  if (outcome.failure.possiblyPaid === true) return false;
+  return retry === null || (outcome.failure.kind === 'Refused' && !retry.refused);
+}
+
+/** Whether a picture is one that may be asked about. */
+export const isMeant = (index: number, retry: BatchRetry | null): boolean =>
+  retry === null || retry.images === null || retry.images.includes(index);
+
+/** Of two records of a picture what is known of it: an answer before a failure, the newer one of two failures. */
+export function mergeRecords(older: ImageResult, newer: ImageResult): ImageResult {
+  const prompts = { ...older.prompts };
+  for (const [id, outcome] of Object.entries(newer.prompts)) {
+    if (prompts[id]?.ok !== true) prompts[id] = outcome;
+  }
+  return { ...newer, prompts };
+}
