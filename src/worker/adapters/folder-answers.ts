@@ -1,4 +1,4 @@
-import { readdir, readFile, rm, rmdir, stat } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm, rmdir, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { get, index } from 'cacache';
 import type { AnswerStore, StoredAnswer } from '../../activities/ports.ts';
@@ -70,7 +70,7 @@ export function openFolderAnswers(place: string): AnswerStore & AnswerCache {
           const insert = () => index.insert(root, key, integrity, { metadata: entry });
           // It says nothing when its folder went away in between, as an empty one does when the store is pruned.
           const inserted: unknown = (await insert()) ?? (await insert());
-          if (inserted === undefined) throw Object.assign(new Error('no folder'), { code: 'ENOENT' });
+          if (inserted === undefined) await explain(root);
         }),
       ),
 
@@ -99,6 +99,12 @@ export function openFolderAnswers(place: string): AnswerStore & AnswerCache {
         return pruned;
       }),
   };
+}
+
+/** The system's own word on a place where the library could make no folder, which it keeps to itself. */
+async function explain(root: string): Promise<never> {
+  await rmdir(await mkdtemp(path.join(root, 'tmp-')));
+  throw Object.assign(new Error('the library could not write'), { code: 'ENOENT' });
 }
 
 /** A file holds the lines of one key. */
