@@ -6,6 +6,7 @@ import { readConfig, type Config } from './config.ts';
 import type { Deps, Terminal } from './client/deps.ts';
 import { runProgram } from './client/program.ts';
 import { createGcs } from './worker/adapters/gcs.ts';
+import { createOpenAnswers } from './worker/adapters/open-answers.ts';
 import { createListRuns, createOpenStore } from './worker/adapters/open-store.ts';
 import { loadPrompts } from './worker/prompts-file.ts';
 
@@ -27,6 +28,7 @@ function createDeps(env: NodeJS.ProcessEnv): Deps {
     samples: fileURLToPath(new URL('../samples', import.meta.url)),
     openStore: createOpenStore(gcs),
     listRuns: createListRuns(gcs),
+    openAnswerCache: createOpenAnswers(gcs),
     loadPrompts,
     // Loaded when they are needed: the SDK's native part takes longer than `list` itself.
     estimateRun: async (...args) => (await import('./worker/estimate.ts')).estimateRun(...args),

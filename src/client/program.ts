@@ -1,6 +1,7 @@
 import { Command, CommanderError, Option } from 'commander';
 import { address as checkAddress, programVersion } from '../config.ts';
 import { askCommand, type AskFlags } from './commands/ask.ts';
+import { cacheCommand, type CacheFlags } from './commands/cache.ts';
 import { demoCommand } from './commands/demo.ts';
 import { engineCommand } from './commands/engine.ts';
 import { limitsCommand, type LimitsFlags } from './commands/limits.ts';
@@ -189,6 +190,14 @@ function createProgram(depsOf: () => Deps, exit: (status: number) => void, outpu
     .addOption(results())
     .addOption(json())
     .action(run((deps, name: string | undefined, flags: ResultsFlags) => resultsCommand(deps, name, flags)));
+
+  program
+    .command('cache')
+    .description('the paid answers that later runs recall (ANSWERS): show, or remove what is of no use')
+    .argument('<stats|prune>', 'prune removes what no run could use, and what --older-than says')
+    .option('--older-than <age>', 'prune: answers written longer ago than that, such as 30d')
+    .addOption(json())
+    .action(run((deps, act: string, flags: CacheFlags) => cacheCommand(deps, act, flags)));
 
   program
     .command('ui')

@@ -3,6 +3,7 @@ import type { Deps } from '../../src/client/deps.ts';
 import { runProgram } from '../../src/client/program.ts';
 import { readConfig } from '../../src/config.ts';
 import { createLogger } from '../../src/logger.ts';
+import { openFolderAnswers } from '../../src/worker/adapters/folder-answers.ts';
 import { listFolderRuns, openFolderStore } from '../../src/worker/adapters/folder-store.ts';
 import { loadPrompts } from '../../src/worker/prompts-file.ts';
 
@@ -35,6 +36,7 @@ export async function runHere(
     samples: folder,
     openStore: openFolderStore,
     listRuns: listFolderRuns,
+    openAnswerCache: openFolderAnswers,
     loadPrompts,
     estimateRun: notHere,
     askPicture: notHere,
