@@ -14,7 +14,7 @@ export const MAX_TRIES = 5;
 const LONG_WAIT_MS = 3_600_000;
 
 /** Until the workflow has heard of a block; short, so that a mended key is used soon. */
-const BLOCK_GATE_MS = 10_000;
+export const BLOCK_GATE_MS = 10_000;
 
 /** What has happened so far to one question about one picture. */
 export interface AskContext {
@@ -47,6 +47,15 @@ interface Finding {
   /** The provider asks for a lower rate. */
   slowDown: boolean;
 }
+
+/** The parts of a finding that speak of the provider, where it was not asked. */
+export const NOT_ASKED = {
+  status: null,
+  code: null,
+  requestId: null,
+  closeGateMs: 0,
+  slowDown: false,
+} as const;
 
 /** What to do about a failure. */
 export type Verdict = Finding &
@@ -301,7 +310,7 @@ function blocked(reason: string, remedy: string, until: string | null = null) {
 }
 
 /** 1, 2, 4 … 60 seconds by the number of tries, a fifth more or less, so that calls that failed together part. */
-function backoffMs(context: AskContext): number {
+export function backoffMs(context: Pick<AskContext, 'tries' | 'random'>): number {
   const seconds = Math.min(60, 2 ** Math.max(0, context.tries - 1));
   return Math.round(seconds * 1_000 * (0.8 + 0.4 * context.random()));
 }

@@ -1,3 +1,5 @@
+import { untilAborted } from './until-aborted.ts';
+
 /** A bounded place for pictures that travel inside their requests. */
 export interface PictureMemory<T> {
   /**
@@ -192,12 +194,3 @@ export function createPictureMemory<T>({ maxBytes }: { maxBytes: number }): Pict
 }
 
 const GONE = { state: 'gone' } as const;
-
-function untilAborted<V>(value: Promise<V>, signal: AbortSignal): Promise<V> {
-  return new Promise((resolve, reject) => {
-    const giveUp = (): void => reject(signal.reason as Error);
-    if (signal.aborted) giveUp();
-    signal.addEventListener('abort', giveUp, { once: true });
-    void value.then(resolve, reject).finally(() => signal.removeEventListener('abort', giveUp));
-  });
-}

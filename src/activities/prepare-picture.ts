@@ -2,7 +2,7 @@ import { imageTokens } from '../shared/image-tokens.ts';
 import type { ImageRef, Plan, Route } from '../shared/types.ts';
 import { dataUrl, dataUrlBytes, inspectPicture, MAX_PICTURE_BYTES } from './picture.ts';
 import type { PictureMemory } from './picture-memory.ts';
-import type { ImageSource } from './ports.ts';
+import { type ImageSource, SourceError } from './ports.ts';
 
 /** A picture made ready for one call. */
 export interface PreparedPicture {
@@ -78,7 +78,7 @@ export async function prepareBytes(
   const reading = { downloadMs: 0, encodeMs: 0, bytes: 0 };
   const load = async (unwanted: AbortSignal): Promise<{ value: EncodedPicture; bytes: number }> => {
     const started = performance.now();
-    const bytes = await from.source.read(image, unwanted);
+    const bytes = await readInTime(from.source, image, unwanted);
     const read = performance.now();
     const picture = inspectPicture(bytes);
     if (!picture.ok) throw new UnusablePicture(picture.problem);
@@ -106,4 +106,18 @@ export async function prepareBytes(
     waitMs: Math.max(0, tookMs - reading.downloadMs - reading.encodeMs),
     release,
   };
+}
+
+/** A picture that is still coming after so long may never end; the largest needs 140 KB a second to be there. */
+const READ_MS = 6 * 60_000;
+
+/** Reads a picture; one whose bytes do not end in time is a {@link SourceError} as any other failed read. */
+async function readInTime(source: ImageSource, image: ImageRef, unwanted: AbortSignal): Promise<Uint8Array> {
+  const late = AbortSignal.timeout(READ_MS);
+  try {
+    return await source.read(image, AbortSignal.any([unwanted, late]));
+  } catch (err) {
+    if (!late.aborted) throw err;
+    throw new SourceError('unreadable', `${image.uri} was not read within ${READ_MS / 60_000} minutes.`);
+  }
 }

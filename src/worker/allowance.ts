@@ -1,4 +1,4 @@
-import type { Allowance } from '../activities/question.ts';
+import type { Allowance } from '../activities/allowance.ts';
 import type { InFlightGuard } from './limiter/in-flight.ts';
 import type { RateLimiter } from './limiter/rate-limiter.ts';
 import type { Refusal } from './queue-decision.ts';

@@ -1,17 +1,20 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
-import { ApplicationFailure } from '@temporalio/common';
+import { ActivityCancellationDetails, ApplicationFailure, CancelledFailure } from '@temporalio/common';
 import { MockActivityEnvironment } from '@temporalio/testing';
 import { DefaultLogger } from '@temporalio/worker';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import type { Share } from '../../src/activities/allowance.ts';
+import type { AskMemory } from '../../src/activities/ask-memory.ts';
 import { createAskModel } from '../../src/activities/ask-model.ts';
 import { createListImages } from '../../src/activities/list-images.ts';
 import { createPlanRun } from '../../src/activities/plan-run.ts';
-import type { AskMemory, Share } from '../../src/activities/question.ts';
+import type { AnswerStore, StoredAnswer } from '../../src/activities/ports.ts';
 import { createTextTokens } from '../../src/activities/text-tokens.ts';
 import { createUrlHealth } from '../../src/activities/url-health.ts';
 import { readConfig } from '../../src/config.ts';
+import { StoreError } from '../../src/shared/result-store.ts';
 import { startLimits } from '../../src/shared/limits.ts';
 import type { AskFailure, AskResult, PlanSummary, Try } from '../../src/shared/types.ts';
 import { type Simulator, startSimulator } from '../../src/simulator/server.ts';
@@ -29,6 +32,10 @@ describe('askModel', () => {
   let parts: Parts;
   /** Names of the pictures that were read, in this order. */
   let reads: string[];
+  let kept: Map<string, StoredAnswer>;
+  let answers: AnswerStore;
+  let warnings: string[];
+  let isOpen: boolean;
 
   const share = (name: string): Share => ({
     weigh(_kind, formula) {
@@ -57,6 +64,16 @@ describe('askModel', () => {
     );
     parts = createParts(config);
     reads = [];
+    kept = new Map();
+    warnings = [];
+    isOpen = true;
+    answers = {
+      read: (keys) => {
+        const found = keys.map((key) => [key, kept.get(key)] as const);
+        return Promise.resolve(new Map(found.filter((entry): entry is [string, StoredAnswer] => !!entry[1])));
+      },
+      write: (key, entry) => Promise.resolve(void kept.set(key, entry)),
+    };
     const openSource: Parts['openSource'] = (uri, filter) => {
       const source = parts.openSource(uri, filter);
       const read: typeof source.read = (image, signal) => {
@@ -91,6 +108,8 @@ describe('askModel', () => {
     ask = createAskModel({
       ...parts,
       openSource,
+      answers: { read: (keys) => answers.read(keys), write: (key, entry) => answers.write(key, entry) },
+      workflowIsOpen: () => Promise.resolve(isOpen),
       allowance: {
         claim: () => share('claimed'),
         acquire: () => Promise.resolve(share('acquired')),
@@ -116,22 +135,35 @@ describe('askModel', () => {
     await rm(folder, { recursive: true, force: true });
   });
 
+  interface Attempt {
+    outcome: AskResult | ApplicationFailure | CancelledFailure;
+    beats: AskMemory[];
+  }
+
   /** Runs an attempt; what it left in its heartbeats is the last element of `beats`. */
-  async function attempt(
-    memory?: AskMemory,
+  const attempt = (memory?: Partial<AskMemory>, prompt = 'crowd-detection', number = 1): Promise<Attempt> =>
+    begin(memory, prompt, number).ended;
+
+  function begin(
+    memory?: Partial<AskMemory>,
     prompt = 'crowd-detection',
-  ): Promise<{ outcome: AskResult | ApplicationFailure; beats: AskMemory[] }> {
-    const info = memory === undefined ? {} : { heartbeatDetails: memory };
-    const environment = new MockActivityEnvironment(info, { logger: new DefaultLogger('ERROR', () => {}) });
+    number = 1,
+    results = place.results,
+  ) {
+    const info = { attempt: number, ...(memory === undefined ? {} : { heartbeatDetails: memory }) };
+    const logger = new DefaultLogger('WARN', ({ message }) => void warnings.push(message));
+    const environment = new MockActivityEnvironment(info, { logger });
     const beats: AskMemory[] = [];
     environment.on('heartbeat', (details: AskMemory) => beats.push(structuredClone(details)));
-    try {
-      const input = { ...place, page: 0, image: 0, prompt };
-      return { outcome: await environment.run<[typeof input], AskResult, typeof ask>(ask, input), beats };
-    } catch (err) {
-      if (err instanceof ApplicationFailure) return { outcome: err, beats };
-      throw err;
-    }
+    const input = { ...place, results, page: 0, image: 0, prompt };
+    const ended = environment
+      .run<[typeof input], AskResult, typeof ask>(ask, input)
+      .catch((err: unknown) => {
+        if (err instanceof ApplicationFailure || err instanceof CancelledFailure) return err;
+        throw err;
+      })
+      .then((outcome): Attempt => ({ outcome, beats }));
+    return { environment, ended };
   }
 
   test('answers with the share that came with its task', async () => {
