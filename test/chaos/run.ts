@@ -1,0 +1,57 @@
+import { parseArgs } from 'node:util';
+import { campaign, FAULTS, type Report, STRIKES } from './campaign.ts';
+
+/**
+ * `npm run chaos [-- --seed N | --seeds A,B,C] [--pictures N] [--plain]`: campaigns against the simulator, each from its seed.
+ * Ends with 1 when one of them found the promise broken, or could not do what it set out to.
+ */
+async function main(args: string[]): Promise<void> {
+  const { values } = parseArgs({
+    args,
+    options: {
+      seed: { type: 'string' },
+      seeds: { type: 'string' },
+      pictures: { type: 'string', default: '240' },
+      plain: { type: 'boolean', default: false },
+    },
+  });
+  const seeds = (values.seeds ?? values.seed ?? String(Date.now() % 1_000_000)).split(',').map(Number);
+  const pictures = Number(values.pictures);
+  for (const seed of seeds) {
+    const again = `npm run chaos -- --seed ${seed} --pictures ${pictures}${values.plain ? ' --plain' : ''}`;
+    console.log(`seed ${seed}: ${pictures} pictures. Again with: ${again}`);
+    const report = await campaign({
+      seed,
+      pictures,
+      latencyMs: 3_000,
+      source: 'bucket',
+      ...(values.plain ? { strikes: { everything: 1 }, faults: [] } : { strikes: STRIKES, faults: FAULTS }),
+      say: console.log,
+    });
+    console.log(textOf(report, again));
+    if (report.verdict.violations.length > 0 || report.skipped.length > 0) process.exitCode = 1;
+  }
+}
+
+function textOf(
+  { seed, pictures, verdict, outages, skipped, calls, seconds, kept }: Report,
+  again: string,
+): string {
+  const times = new Map<string, number>();
+  for (const { what } of outages) times.set(what, (times.get(what) ?? 0) + 1);
+  const struck = [...times].map(([what, n]) => `${what} ${n}`).join(', ');
+  const errors = Object.entries(verdict.errors).map(([kind, n]) => `${kind} ${n}`);
+  return [
+    `seed ${seed}: ${pictures} pictures, ${calls} calls, ${seconds} s; struck: ${struck || 'nothing'}`,
+    ...skipped.map((line) => `  not done: ${line}`),
+    `  recorded answers asked again: ${verdict.recordedAskedAgain}`,
+    `  others asked again: ${verdict.othersAskedAgain}, of ${verdict.openAtOutages} that were open`,
+    `  answers ${verdict.answers}, errors ${errors.length === 0 ? 'none' : errors.join(', ')}`,
+    ...(verdict.violations.length === 0 ? ['  the promise was kept'] : []),
+    ...verdict.violations.map((line) => `  VIOLATED: ${line}`),
+    ...(kept === null ? [] : [`  kept: ${kept}`]),
+    `  again with: ${again}`,
+  ].join('\n');
+}
+
+await main(process.argv.slice(2));

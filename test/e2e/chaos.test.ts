@@ -1,0 +1,42 @@
+import { describe, expect, test } from 'vitest';
+import { campaign, type CampaignOptions, FAULTS, type Report } from '../chaos/campaign.ts';
+
+const SEED = 6;
+
+/** A small campaign from a fixed seed; `npm run chaos` is the whole of it. */
+async function short(options: Pick<CampaignOptions, 'pictures' | 'strikes' | 'faults'>): Promise<Report> {
+  const report = await campaign({
+    ...options,
+    seed: SEED,
+    latencyMs: 1_000,
+    source: 'bucket',
+    say: () => {},
+  });
+  const { recordedAskedAgain, othersAskedAgain, openAtOutages } = report.verdict;
+  console.log(
+    `seed ${SEED}: recorded answers asked again ${recordedAskedAgain}; ` +
+      `others ${othersAskedAgain}, of ${openAtOutages} that were open`,
+  );
+  return report;
+}
+
+describe('nothing is lost and nothing is paid twice', () => {
+  test('when worker, server, both and the command are killed in a run full of faults', async () => {
+    const { verdict, skipped } = await short({
+      pictures: 24,
+      strikes: { worker: 2, server: 1, both: 1, command: 1 },
+      faults: FAULTS,
+    });
+    expect(verdict.violations).toEqual([]);
+    expect(skipped).toEqual([]);
+    expect(verdict.recordedAskedAgain).toBe(0);
+  });
+
+  test('when everything is killed at half of a run: one pass, and the calls that were open', async () => {
+    const { verdict, calls } = await short({ pictures: 16, strikes: { everything: 1 }, faults: [] });
+    expect(verdict.violations).toEqual([]);
+    expect(verdict.answers).toBe(16 * 6);
+    expect(verdict.othersAskedAgain).toBeLessThanOrEqual(verdict.openAtOutages);
+    expect(calls).toBe(16 * 6 + verdict.othersAskedAgain);
+  });
+});
