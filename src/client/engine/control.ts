@@ -11,6 +11,8 @@ export interface Status {
   state: 'starting' | 'ready' | 'stopping' | 'failed';
   /** Why it failed. */
   message: string | null;
+  /** Why a ready engine does nothing now, and what to do about it; it goes on by itself when that is mended. */
+  trouble: string | null;
   address: string;
   uiUrl: string;
   /** Settings of its worker, the key as a hash; to be compared with the command's own. */
@@ -49,8 +51,8 @@ export async function openControl(token: string, handlers: ControlHandlers): Pro
       if (request.do === 'hello') {
         if (!sameText(request.token, token)) return void socket.destroy();
         commands.add(socket);
-        send(socket, handlers.status());
-        return handlers.onHello(request);
+        handlers.onHello(request);
+        return send(socket, handlers.status());
       }
       if (!commands.has(socket)) return void socket.destroy();
       if (request.do === 'hold') handlers.onHold(request.workflowId);

@@ -2,6 +2,7 @@ import { dirname, join } from 'node:path';
 import { environmentOf, readConfig, type Config } from '../../config.ts';
 import { DEMO_TASK_QUEUE } from '../../shared/names.ts';
 import type { Deps } from '../deps.ts';
+import { databaseOf } from './database.ts';
 import { openEngine, type Engine } from './open-engine.ts';
 import { serverArguments } from './server.ts';
 import { workerSettings } from './settings.ts';
@@ -35,6 +36,7 @@ export function demoConfig(config: Config, cwd: string): Config {
       CACHE_DIR: config.cacheDir,
       TEMPORAL_CLI_PATH: config.temporalCliPath ?? '',
       LOG_LEVEL: config.logLevel,
+      RETENTION_DAYS: String(config.retentionDays),
       RESULTS: config.results.startsWith('gs://') ? '' : config.results,
     },
     cwd,
@@ -86,6 +88,7 @@ export function engineSpec(deps: Deps, temporal: string): EngineSpec {
     dataDir: config.dataDir,
     namespace: NAMESPACE,
     demo,
+    retentionDays: config.retentionDays,
     settings: (token) => workerSettings(config, token),
     commands(ports) {
       const env = { ...deps.env };
@@ -99,7 +102,7 @@ export function engineSpec(deps: Deps, temporal: string): EngineSpec {
       return {
         server: {
           file: temporal,
-          args: serverArguments(ports, join(config.dataDir, 'temporal.db')),
+          args: serverArguments(ports, databaseOf(config.dataDir)),
           env: withoutKey,
         },
         simulator: demo ? { file, args: [...self, ...simulator], env: withoutKey } : null,

@@ -1,6 +1,8 @@
-import { linkSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { linkSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { identityOf, isRunning, type ProcessIdentity } from './processes.ts';
+import { makeFolder } from '../make-folder.ts';
+import { identityOf, isIdentity, isRunning, type ProcessIdentity } from './processes.ts';
+import { cannotWrite } from './room.ts';
 
 /** A lock that this process holds. */
 export interface Lock {
@@ -12,12 +14,23 @@ export interface Lock {
  *
  * A lock is a numbered file that names its holder; the highest number counts. A dead holder's lock is never removed to
  * make room (two that both saw it dead could then each remove the other's fresh one): the successor is the one that
- * manages to create the next number. Files that are far behind are swept later.
+ * manages to create the next number. Files that are far behind are swept later. A file that names nobody (empty, torn,
+ * edited) is a lock that nobody holds. Throws an Error that names the folder where it cannot be written.
+ *
+ * Deliberately blind beyond this machine and, in containers, beyond this one: a holder there counts as dead.
  */
 export function takeLock(folder: string): Lock | null {
-  mkdirSync(folder, { recursive: true, mode: 0o700 });
   const me = identityOf(process.pid);
   if (me === null) throw new Error('this process cannot tell when it was started');
+  try {
+    makeFolder(folder, 0o700);
+    return takeNext(folder, me);
+  } catch (error) {
+    throw new Error(cannotWrite(folder, error), { cause: error });
+  }
+}
+
+function takeNext(folder: string, me: ProcessIdentity): Lock | null {
   for (;;) {
     const last = highest(folder);
     if (last > 0 && holderOf(folder, last) !== null) return null;
@@ -46,7 +59,7 @@ const fileOf = (folder: string, number: number): string => join(folder, `engine.
 function numbers(folder: string): number[] {
   try {
     return readdirSync(folder).flatMap((name) => {
-      const number = /^engine\.lock\.(\d+)$/.exec(name)?.[1];
+      const number = /^engine\.lock\.(\d{1,15})$/.exec(name)?.[1];
       return number === undefined ? [] : [Number(number)];
     });
   } catch {
@@ -57,13 +70,12 @@ function numbers(folder: string): number[] {
 const highest = (folder: string): number => Math.max(0, ...numbers(folder));
 
 function holderOf(folder: string, number: number): ProcessIdentity | null {
-  let holder: ProcessIdentity;
   try {
-    holder = JSON.parse(readFileSync(fileOf(folder, number), 'utf8')) as ProcessIdentity;
+    const holder: unknown = JSON.parse(readFileSync(fileOf(folder, number), 'utf8'));
+    return isIdentity(holder) && isRunning(holder) ? holder : null;
   } catch {
     return null;
   }
-  return isRunning(holder) ? holder : null;
 }
 
 /** Creates the lock file with its whole text at once (a link to a finished file); false when the number is taken. */

@@ -1,11 +1,12 @@
 import { spawn } from 'node:child_process';
-import { closeSync, mkdirSync, openSync } from 'node:fs';
+import { closeSync, openSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { UsageError } from '../deps.ts';
 import { attach, type Attachment } from './attach.ts';
 import type { Status } from './control.ts';
+import { logOf } from './logs.ts';
+import { roomProblem } from './room.ts';
 import { compareSettings } from './settings.ts';
-import { logOf } from './supervisor.ts';
 
 /** The embedded engine as one command holds it. It lives at least until `release`. */
 export interface Engine {
@@ -14,6 +15,8 @@ export interface Engine {
   uiUrl: string;
   /** This command started it: runs that were under way when it last stopped go on now. */
   startedHere: boolean;
+  /** Why it does nothing now, and what to do about it; `null` when all is well. It is said in the log too. */
+  trouble(): string | null;
   /** Keeps the engine until that workflow has ended, beyond this command. */
   hold(workflowId: string): Promise<void>;
   /** Gives the engine back; the last one out stops it. */
@@ -38,12 +41,29 @@ const START_MS = 120_000;
 /**
  * Joins the engine of a data folder, or starts one in a process group of its own, so that a terminal's Ctrl-C reaches
  * the command and not the engine. A supervisor that is killed is replaced while the command lives.
- * Throws a {@link UsageError} when a running engine works with another key or server than this command's.
+ * Throws a {@link UsageError} when a running engine works with another key or server than this command's, and an Error
+ * that names the folder when its disk is full and the command needs pictures analysed.
  */
 export async function openEngine(options: EngineOptions): Promise<Engine> {
-  const joined = await join(options);
+  let released = false;
+  let trouble: string | null = null;
+  const told = (status: Status): void => {
+    if (released || status.trouble === trouble) return;
+    trouble = status.trouble;
+    options.log(
+      trouble === null
+        ? 'The engine goes on: what it waited for is mended.'
+        : `The engine waits. ${trouble} It goes on by itself then, and nothing that was answered is lost.`,
+    );
+  };
+  const joined = await join(options, told);
   let { attachment } = joined;
   const { status, started } = joined;
+  if (options.worker && status.trouble !== null) {
+    released = true;
+    await attachment.leave();
+    throw new Error(status.trouble);
+  }
   const mine = options.worker ? options.settings(attachment.token) : {};
   const differing = compareSettings(mine, status.settings);
   if (differing.must.length > 0) {
@@ -59,13 +79,12 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
     );
   }
 
-  let released = false;
   const holds: string[] = [];
   const watch = async (): Promise<void> => {
     await attachment.gone;
     if (released) return;
     options.log('The engine has ended unexpectedly and is started again.');
-    ({ attachment } = await join(options));
+    ({ attachment } = await join(options, told));
     for (const workflowId of holds) await attachment.send({ do: 'hold', workflowId });
     void watch().catch(giveUp);
   };
@@ -80,6 +99,7 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
     address: status.address,
     uiUrl: status.uiUrl,
     startedHere: started,
+    trouble: () => trouble,
     async hold(workflowId) {
       holds.push(workflowId);
       await attachment.send({ do: 'hold', workflowId });
@@ -102,12 +122,13 @@ export async function stopEngine(dataDir: string): Promise<boolean> {
 
 async function join(
   options: EngineOptions,
+  told: (status: Status) => void,
 ): Promise<{ attachment: Attachment; status: Status; started: boolean }> {
   const deadline = Date.now() + START_MS;
   let supervisor: { failed: boolean } | null = null;
   let saidStopping = false;
   while (Date.now() < deadline && supervisor?.failed !== true) {
-    const attachment = await attach(options.dataDir, { worker: options.worker });
+    const attachment = await attach(options.dataDir, { worker: options.worker }, told);
     if (attachment === null) {
       supervisor ??= await startSupervisor(options);
       await sleep(100);
@@ -128,8 +149,9 @@ async function join(
 
 /** A supervisor that finds another one at work ends with status 0; that is no failure. */
 async function startSupervisor(options: EngineOptions): Promise<{ failed: boolean }> {
+  const problem = roomProblem(options.dataDir);
+  if (problem !== null) throw new Error(problem);
   const { file, args, env } = await options.supervisor();
-  mkdirSync(options.dataDir, { recursive: true, mode: 0o700 });
   const log = openSync(logOf(options.dataDir, 'engine'), 'a', 0o600);
   const child = spawn(file, args, {
     cwd: options.dataDir,

@@ -4,8 +4,6 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { SEARCH_ATTRIBUTES } from '../../shared/names.ts';
 import type { Ports } from './state.ts';
 
-/** The server's own default keeps ended workflows for a day only. */
-const RETENTION = msToTs('30 days');
 /** WorkflowExecutionStatus.WORKFLOW_EXECUTION_STATUS_RUNNING of the Temporal API. */
 const RUNNING = 1;
 
@@ -35,8 +33,8 @@ export function serverArguments(ports: Ports, database: string): string[] {
 export interface ServerClient {
   /** Waits until it serves its namespace; false when it does not within the time, or when `hope` is gone. */
   ready(withinMs: number, hope: () => boolean): Promise<boolean>;
-  /** Keeps ended runs for 30 days. */
-  keepEndedRuns(): Promise<void>;
+  /** Keeps runs that end from now on for so long; the server's own default is a day. */
+  keepEndedRuns(days: number): Promise<void>;
   /** Whether a workflow has ended (or does not exist). A server that does not answer counts as "not yet". */
   hasEnded(workflowId: string): Promise<boolean>;
   close(): Promise<void>;
@@ -59,12 +57,13 @@ export function serverClient(address: string, namespace: string): ServerClient {
       }
       return false;
     },
-    async keepEndedRuns() {
+    async keepEndedRuns(days) {
+      const retention = msToTs(`${String(days)} days`);
       const { config } = await connection.workflowService.describeNamespace({ namespace });
-      if (String(config?.workflowExecutionRetentionTtl?.seconds) === String(RETENTION.seconds)) return;
+      if (String(config?.workflowExecutionRetentionTtl?.seconds) === String(retention.seconds)) return;
       await connection.workflowService.updateNamespace({
         namespace,
-        config: { workflowExecutionRetentionTtl: RETENTION },
+        config: { workflowExecutionRetentionTtl: retention },
       });
     },
     async hasEnded(workflowId) {

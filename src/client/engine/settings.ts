@@ -21,6 +21,7 @@ export function workerSettings(config: Config, token: string): Record<string, st
     PICTURE_MEMORY_MB: String(config.pictureMemoryBytes / 1_000_000),
     LIMITS: limitsText(config.limits),
     PROMPTS_FILE: config.promptsFile,
+    RETENTION_DAYS: String(config.retentionDays),
   };
 }
 

@@ -1,13 +1,15 @@
 import { randomBytes } from 'node:crypto';
-import { copyFileSync, statSync, truncateSync } from 'node:fs';
-import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from '../../logger.ts';
 import { openControl, type Status } from './control.ts';
+import { databaseOf, keepDatabase, prepareDatabase } from './database.ts';
 import { keepRunning, type Command, type KeptProcess } from './kept-process.ts';
 import { takeLock } from './lock.ts';
+import { capLogs, logOf } from './logs.ts';
+import { endOrphans } from './orphans.ts';
 import { choosePorts, waitForPort } from './ports.ts';
-import { endProcess, identityOf, type ProcessIdentity } from './processes.ts';
+import { identityOf } from './processes.ts';
+import { roomProblem } from './room.ts';
 import { serverClient, type ServerClient } from './server.ts';
 import { engineFiles, type EngineProcesses, type Ports } from './state.ts';
 
@@ -15,8 +17,11 @@ import { engineFiles, type EngineProcesses, type Ports } from './state.ts';
 export interface EngineSpec {
   dataDir: string;
   namespace: string;
+  /** How long ended runs are kept at the server. */
+  retentionDays: number;
   /** Chooses among the usual ports; an engine knows nothing else of its purpose. */
   demo: boolean;
+  /** The server works on {@link databaseOf} the data folder. */
   commands(ports: Ports): { server: Command; simulator: Command | null; worker: Command };
   /** Settings of its worker, for comparison with those of later commands; the key is told as a hash with the token. */
   settings(token: string): Record<string, string>;
@@ -34,11 +39,10 @@ const GRACE_MS = { worker: 75_000, server: 10_000 };
 const FIRST_COMMAND_MS = 30_000;
 const READY_MS = 60_000;
 const POLL_MS = 2000;
-const LOG_BYTES = 50_000_000;
 
 /**
  * Runs one engine (server, worker, and the simulator where it has one) for as long as a command or a hold needs it,
- * and restarts what dies. Returns `busy` at once when another process already does so for this data folder.
+ * and restarts what dies. While its disk is full no worker runs, and it says why. Returns `busy` at once when another process already does so for this data folder.
  */
 export async function supervise(spec: EngineSpec, options: SupervisorOptions): Promise<'ended' | 'busy'> {
   const lock = takeLock(spec.dataDir);
@@ -64,6 +68,10 @@ class Supervisor {
   readonly #identities: EngineProcesses = {};
   readonly #holds = new Set<string>();
   #serverDeaths = 0;
+  /** One that is ending, as there is no room for what it brings. */
+  #workerEnds: Promise<void> | null = null;
+  /** Why nothing can be recorded now. */
+  #room: string | null = null;
   #workerNeeded = false;
   #stopAsked = false;
   #commandsSeen = false;
@@ -76,7 +84,7 @@ class Supervisor {
     this.#grace = options.graceMs ?? GRACE_MS;
     this.#files = engineFiles(spec.dataDir);
     const settings = spec.settings(this.#token);
-    this.#status = { state: 'starting', message: null, address: '', uiUrl: '', settings };
+    this.#status = { state: 'starting', message: null, trouble: null, address: '', uiUrl: '', settings };
   }
 
   async run(): Promise<void> {
@@ -85,6 +93,7 @@ class Supervisor {
       onHello: ({ worker }) => {
         this.#commandsSeen = true;
         this.#workerNeeded ||= worker;
+        if (this.#status.state === 'ready') this.#look(tell);
       },
       onHold: (workflowId) => this.#holds.add(workflowId),
       onStop: () => (this.#stopAsked = true),
@@ -99,7 +108,7 @@ class Supervisor {
     this.#files.engine.write({ supervisor, controlPort: control.port, token: this.#token });
 
     try {
-      await this.#endOrphans();
+      await endOrphans(this.#spec.dataDir, this.#grace);
       const { server, commands, ports } = await this.#startServer();
       tell({
         address: `127.0.0.1:${String(ports.server)}`,
@@ -110,7 +119,7 @@ class Supervisor {
         await waitForPort(ports.simulator, READY_MS);
       }
       tell({ state: 'ready' });
-      await this.#serve(server, commands.worker, () => control.connected());
+      await this.#serve(server, commands.worker, () => control.connected(), tell);
       tell({ state: 'stopping' });
       await server.close();
     } catch (error) {
@@ -129,20 +138,48 @@ class Supervisor {
   }
 
   /** Until the last command and hold are gone, or a stop is asked. */
-  async #serve(server: ServerClient, worker: Command, commands: () => number): Promise<void> {
+  async #serve(
+    server: ServerClient,
+    worker: Command,
+    commands: () => number,
+    tell: (change: Partial<Status>) => void,
+  ): Promise<void> {
     const began = Date.now();
     let polled = began;
     while (!this.#ending()) {
-      if (this.#workerNeeded && this.#running.worker === undefined) this.#start('worker', worker);
+      const mayWork = this.#workerNeeded && this.#room === null && this.#workerEnds === null;
+      if (mayWork && this.#running.worker === undefined) this.#start('worker', worker);
       if (Date.now() - polled > POLL_MS) {
         for (const id of this.#holds) if (await server.hasEnded(id)) this.#holds.delete(id);
         polled = Date.now();
-        capLogs(this.#spec.dataDir);
+        this.#look(tell);
+        if (this.#room === null) capLogs(this.#spec.dataDir);
       }
       const waitsForFirst = !this.#commandsSeen && Date.now() - began < FIRST_COMMAND_MS;
       if (commands() === 0 && this.#holds.size === 0 && !waitsForFirst) return;
       await sleep(50);
     }
+  }
+
+  /** Looks whether it can work, and ends the worker where what it brings could not be recorded. */
+  #look(tell: (change: Partial<Status>) => void): void {
+    this.#room = roomProblem(this.#spec.dataDir, this.#room !== null);
+    const { worker } = this.#running;
+    if (this.#room !== null && worker !== undefined) {
+      delete this.#running.worker;
+      this.#workerEnds = worker.stop(this.#grace.worker).then(() => void (this.#workerEnds = null));
+    }
+    const trouble = this.#room ?? (this.#running.server?.failing() === true ? this.#failing() : null);
+    if (trouble === this.#status.trouble) return;
+    this.#logger.warn({ trouble }, trouble === null ? 'the engine goes on' : 'the engine waits');
+    tell({ trouble });
+  }
+
+  #failing(): string {
+    return (
+      'The Temporal server ends again and again; its last words are in ' +
+      `${logOf(this.#spec.dataDir, 'server')}.`
+    );
   }
 
   /** The server on ports that are free; another choice of ports when it dies over one that was taken meanwhile. */
@@ -155,7 +192,8 @@ class Supervisor {
       const deaths = this.#serverDeaths;
       const hope = (): boolean => this.#serverDeaths < deaths + 2 && !this.#ending();
       if (await server.ready(READY_MS, hope)) {
-        await server.keepEndedRuns();
+        keepDatabase(databaseOf(this.#spec.dataDir));
+        await server.keepEndedRuns(this.#spec.retentionDays);
         this.#files.ports.write(ports);
         return { server, commands, ports };
       }
@@ -163,7 +201,8 @@ class Supervisor {
       await this.#running.server?.stop(this.#grace.server);
       if (attempt === 2 || this.#ending()) {
         throw new Error(
-          `the Temporal server does not start; its last words are in ${logOf(this.#spec.dataDir, 'server')}`,
+          roomProblem(this.#spec.dataDir) ??
+            `the Temporal server does not start; its last words are in ${logOf(this.#spec.dataDir, 'server')}`,
         );
       }
     }
@@ -173,10 +212,13 @@ class Supervisor {
     this.#running[name] = keepRunning(command, {
       cwd: this.#spec.dataDir,
       log: logOf(this.#spec.dataDir, name),
-      onStart: (identity: ProcessIdentity) => {
+      beforeStart: () => {
+        if (name === 'server') prepareDatabase(databaseOf(this.#spec.dataDir));
+      },
+      onStart: (identity) => {
         this.#identities[name] = identity;
-        this.#files.processes.write(this.#identities);
         this.#logger.info({ process: name, pid: identity.pid }, `${name} started`);
+        this.#recordProcesses();
       },
       onExit: (how, restartMs) => {
         if (name === 'server') this.#serverDeaths += 1;
@@ -185,33 +227,19 @@ class Supervisor {
     });
   }
 
+  /** A full disk is no reason to end: a successor finds the server by its command line too. */
+  #recordProcesses(): void {
+    try {
+      this.#files.processes.write(this.#identities);
+    } catch (error) {
+      this.#logger.warn({ message: String(error) }, 'the processes could not be recorded');
+    }
+  }
+
   /** Worker first, so that the calls in flight can still be recorded. */
   async #stopAll(): Promise<void> {
-    await this.#running.worker?.stop(this.#grace.worker);
+    await Promise.all([this.#running.worker?.stop(this.#grace.worker), this.#workerEnds]);
     await this.#running.simulator?.stop(this.#grace.server);
     await this.#running.server?.stop(this.#grace.server);
-  }
-
-  /** What a killed supervisor left behind: it must not use the database beside our own server. */
-  async #endOrphans(): Promise<void> {
-    const left = this.#files.processes.read() ?? {};
-    if (left.worker !== undefined) await endProcess(left.worker, this.#grace.worker);
-    if (left.simulator !== undefined) await endProcess(left.simulator, this.#grace.server);
-    if (left.server !== undefined) await endProcess(left.server, this.#grace.server);
-  }
-}
-
-/** Log file of one of the engine's processes. */
-export const logOf = (dataDir: string, name: string): string => join(dataDir, `${name}.log`);
-
-/** Copies a log that has grown too long aside and empties it; its writers append, so they go on at its start. */
-function capLogs(dataDir: string): void {
-  for (const name of ['server', 'worker', 'simulator', 'engine']) {
-    const path = logOf(dataDir, name);
-    const size = statSync(path, { throwIfNoEntry: false })?.size ?? 0;
-    if (size > LOG_BYTES) {
-      copyFileSync(path, `${path}.old`);
-      truncateSync(path);
-    }
   }
 }
