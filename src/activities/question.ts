@@ -115,7 +115,8 @@ export function createQuestion(deps: QuestionDeps, parts: QuestionParts): { ask(
         // A call that we ended ourselves is no try, and there is no wait after it.
         if (last && verdict.kind !== 'Lost') last.waitMs = verdict.waitMs;
         const left = allowance.left();
-        const tries = `try ${memory.tries.length} of ${MAX_TRIES}`;
+        const made = memory.tries.length;
+        const tries = `try ${made} of ${Math.max(MAX_TRIES, made + 1)}`;
         ctx.log.warn(`${verdict.kind}, retry after ${verdict.waitMs} ms, ${tries}`, { ...why, ...left });
         throw toFailure(verdict, memory.tries);
       }
@@ -185,10 +186,10 @@ export function createQuestion(deps: QuestionDeps, parts: QuestionParts): { ask(
     const { share, reserved } = await admit(picture);
     const at = new Date(deps.now()).toISOString();
     const started = performance.now();
+    let ms = 0;
     /** Writes the try down, whatever came of it. */
     const tried = (outcome: 'ok' | FailureKind, about: Pick<Try, 'status'> & Partial<Try>): Try => {
-      const ms = Math.round(performance.now() - started);
-      const entry: Try = { at, ms, route, outcome, charged: reserved, ...about };
+      const entry: Try = { at, ms: Math.round(ms), route, outcome, charged: reserved, ...about };
       memory.tries.push(entry);
       return entry;
     };
@@ -198,7 +199,8 @@ export function createQuestion(deps: QuestionDeps, parts: QuestionParts): { ask(
       ctx.log.info(route === 'url' ? 'trying signed URL' : 'asking by base64', about);
       reply = await ask(picture);
     } catch (err) {
-      ended(err instanceof ModelError && err.origin === 'timeout' ? performance.now() - started : null);
+      ms = performance.now() - started;
+      ended(err instanceof ModelError && err.origin === 'timeout' ? ms : null);
       if (!(err instanceof ModelError)) {
         share.cancel();
         throw err;
@@ -211,7 +213,8 @@ export function createQuestion(deps: QuestionDeps, parts: QuestionParts): { ask(
       tried(verdict.kind, { status: err.status, ...requestIdOf(err) });
       return verdict;
     }
-    ended(performance.now() - started);
+    ms = performance.now() - started;
+    ended(ms);
     charges.learnSize(picture, reply);
     share.weigh(charges.kind(picture), charges.formula(picture, cap()));
     const charged = share.admitted(reply.rate, reply.usage?.totalTokens);
