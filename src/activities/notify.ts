@@ -50,9 +50,9 @@ export interface Notification {
   remedy: string | null;
 }
 
-export const ID_HEADER = 'X-Image-Analysis-Id';
-export const TIMESTAMP_HEADER = 'X-Image-Analysis-Timestamp';
-export const SIGNATURE_HEADER = 'X-Image-Analysis-Signature';
+const ID_HEADER = 'X-Image-Analysis-Id';
+const TIMESTAMP_HEADER = 'X-Image-Analysis-Timestamp';
+const SIGNATURE_HEADER = 'X-Image-Analysis-Signature';
 
 /** A receiver that asks for longer is asked again after so long all the same. */
 const LONGEST_WAIT_MS = 600_000;
@@ -101,7 +101,7 @@ export function createNotify(deps: NotifyDeps) {
 }
 
 /** `sha256=` and the HMAC, in hexadecimal digits, of the timestamp's header, a dot and the body as it was received. */
-export const signatureOf = (secret: string, timestamp: string, body: string): string =>
+const signatureOf = (secret: string, timestamp: string, body: string): string =>
   `sha256=${createHmac('sha256', secret).update(`${timestamp}.${body}`).digest('hex')}`;
 
 function notificationOf({ event, at, run, results, simulated, counts, ...input }: NotifyInput): Notification {

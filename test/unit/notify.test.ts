@@ -138,7 +138,7 @@ test('without a secret it is sent unsigned, and the log says so without the URLâ
   expect(failure).toBeNull();
   expect(told[0]?.headers).not.toHaveProperty('x-image-analysis-signature');
   expect(log.map(({ message }) => message)).toEqual(['a notification goes out unsigned: set NOTIFY_SECRET']);
-  expect(JSON.stringify(log.map(({ meta }) => meta?.['host']))).toContain('127.0.0.1');
+  expect(JSON.stringify(log.map(({ meta }): unknown => meta?.['host']))).toContain('127.0.0.1');
   expect(
     JSON.stringify(log, (_, value: unknown): unknown => (typeof value === 'bigint' ? String(value) : value)),
   ).not.toContain('T0K3N');
