@@ -81,8 +81,14 @@ function loggerOf(config: Config): Logger {
   });
 }
 
-// A reader that has seen enough (`results | head`) is no failure.
-process.stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 0 : 1));
+// A reader that has seen enough (`results | head`) is no failure. Words that are lost otherwise (a terminal that was
+// closed, a log on a full disk) do not cut off the work: a run is still paused, a worker still works.
+let lost = false;
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code === 'EPIPE') process.exit(0);
+  lost = true;
+});
+process.stderr.on('error', () => (lost = true));
 const status = await runProgram(process.argv.slice(2), () => createDeps(process.env), process);
 // Whatever still listens or polls belongs to nobody now; what was written must be out first.
-process.stdout.write('', () => process.exit(status));
+process.stdout.write('', () => process.exit(status === 0 && lost ? 1 : status));

@@ -1,7 +1,11 @@
+import { DEMO_TASK_QUEUE } from '../../shared/names.ts';
 import { startLimits } from '../../shared/limits.ts';
+import type { Config } from '../../config.ts';
 import type { Deps } from '../deps.ts';
 import { DEMO_ACCOUNT, demoConfig } from '../engine/launch.ts';
+import { lookAtRun, summaryNow } from '../look-at-run.ts';
 import { count, duration, wrap } from '../render/format.ts';
+import { createRuns, hasEnded } from '../runs.ts';
 import { startAndFollow } from './run.ts';
 
 /** No command at all: analyses the sample pictures with a simulated model. Spends nothing, whatever keys are set. */
@@ -9,6 +13,9 @@ export async function demoCommand(deps: Deps, flags: { json?: boolean }): Promis
   const config = demoConfig(deps.config, deps.cwd);
   const say = (line: string): void =>
     void deps.terminal[flags.json === true ? 'err' : 'out'].write(`${line}\n`);
+  for (const run of await unfinishedRuns(deps, config)) {
+    say(`Run ${run} is unfinished: go on with ${deps.calledAs} resume ${run}`);
+  }
   for (const line of [
     'Demonstration, SIMULATED: a simulator stands in for the model. No money is spent and no key is used.',
     `Its account is ten times the usual first tier: ${count(DEMO_ACCOUNT.tokensPerMinute)} tokens a minute, ` +
@@ -20,6 +27,8 @@ export async function demoCommand(deps: Deps, flags: { json?: boolean }): Promis
   }
   const input = {
     source: deps.samples,
+    // Each demonstration shows real work, though its answers are stored since the first one.
+    fresh: true,
     // Two batches of four side by side: enough for the account, and pictures are done from the first seconds on.
     concurrency: 8,
     model: config.model,
@@ -35,4 +44,26 @@ export async function demoCommand(deps: Deps, flags: { json?: boolean }): Promis
       `Your own pictures:       OPENAI_API_KEY=… ${deps.calledAs} run ./pictures`,
     ],
   });
+}
+
+/** Runs that are looked at, newest first: the last ones are what a person still has in mind. */
+const LOOKED_AT = 50;
+
+/** The newest demonstration and the newest real run that have not ended and that nobody is working on. */
+async function unfinishedRuns(deps: Deps, config: Config): Promise<string[]> {
+  const runs = createRuns({ root: config.results, openStore: deps.openStore, listRuns: deps.listRuns });
+  const found = new Map<boolean, string>();
+  try {
+    for (const name of (await runs.names()).slice(0, LOOKED_AT)) {
+      const recorded = await runs.read(name);
+      if (recorded === null || hasEnded(recorded)) continue;
+      const demo = recorded.plan.modelQueue.startsWith(DEMO_TASK_QUEUE);
+      if (found.has(demo)) continue;
+      const { state } = summaryNow(await lookAtRun(deps, recorded), deps.now());
+      if (['paused', 'blocked', 'interrupted'].includes(state)) found.set(demo, name);
+    }
+  } catch {
+    // A demonstration does not fail over a folder of results that cannot be read: its own plan says so where it must.
+  }
+  return [...found.values()];
 }
