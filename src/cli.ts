@@ -35,6 +35,7 @@ function createDeps(env: NodeJS.ProcessEnv): Deps {
     async *askPicture(...args) {
       yield* (await import('./worker/single.ts')).askPicture(...args);
     },
+    rebuildResults: async (...args) => (await import('./worker/rebuild.ts')).rebuildResults(...args),
     runWorker: async (...args) => (await import('./worker/main.ts')).runWorker(...args),
     async startSimulator({ latencyMs, competitor, faults, requestsPerMinute, tokensPerMinute, ...rest }) {
       const { startSimulator } = await import('./simulator/server.ts');

@@ -1,13 +1,31 @@
-import type { Client } from '@temporalio/client';
+import { type Client, WorkflowNotFoundError, WorkflowUpdateFailedError } from '@temporalio/client';
+import type { Priority } from '@temporalio/common';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { noCounts } from '../shared/counts.ts';
 import { files } from '../shared/names.ts';
 import type { ResultStore } from '../shared/result-store.ts';
-import type { Progress } from '../shared/types.ts';
+import type { Progress, Retry } from '../shared/types.ts';
+import { UsageError } from './deps.ts';
 import { countsNow } from './live-view.ts';
 import type { Observer } from './observe.ts';
+import { describeFailure } from './workflow-failure.ts';
 
 const UPDATE_MS = 10_000;
+
+/** What a server knows of a run's workflow: `unknown` is one that it never had, or has no more. */
+export type Standing =
+  { is: 'running' | 'closed'; priority: Priority | undefined } | { is: 'unknown'; priority?: undefined };
+
+/** Asks the server alone: no worker is needed for it. */
+export async function standingOf(client: Client, workflowId: string): Promise<Standing> {
+  try {
+    const { status, priority } = await client.workflow.getHandle(workflowId).describe();
+    return { is: status.name === 'RUNNING' ? 'running' : 'closed', priority };
+  } catch (error) {
+    if (error instanceof WorkflowNotFoundError) return { is: 'unknown' };
+    throw error;
+  }
+}
 
 /**
  * Tells a run to pause or to go on. An update waits for the workflow's word; where it does not come (no worker, or the
@@ -19,6 +37,25 @@ export async function tellRun(client: Client, workflowId: string, what: 'pause' 
     await client.connection.withDeadline(Date.now() + UPDATE_MS, () => handle.executeUpdate(what));
   } catch {
     await handle.signal(what);
+  }
+}
+
+/**
+ * Tells a run under way to ask again what failed, and returns its word. Throws a {@link UsageError} with the run's own
+ * reason when it refuses, and an Error when no worker gives the run's word: nothing was changed then.
+ */
+export async function retryFailed(client: Client, workflowId: string, retry: Retry): Promise<string> {
+  const handle = client.workflow.getHandle(workflowId);
+  try {
+    return await client.connection.withDeadline(Date.now() + UPDATE_MS, () =>
+      handle.executeUpdate<string, [Retry]>('retryFailed', { args: [retry] }),
+    );
+  } catch (error) {
+    if (error instanceof WorkflowNotFoundError) throw error;
+    if (error instanceof WorkflowUpdateFailedError) throw new UsageError(describeFailure(error).message);
+    throw new Error('the run did not answer: no worker is at it, or it is very busy. Nothing was changed', {
+      cause: error,
+    });
   }
 }
 

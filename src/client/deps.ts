@@ -3,6 +3,7 @@ import type { Logger } from '../logger.ts';
 import type { OpenAnswerCache } from '../shared/answer-cache.ts';
 import type { ListRuns, OpenStore } from '../shared/result-store.ts';
 import type { AskEvent, Estimate } from '../shared/single.ts';
+import type { RecordedAnswer, Rebuilt } from '../shared/rebuilt.ts';
 import type { PromptSet, RunInput } from '../shared/types.ts';
 
 /** A running simulator. */
@@ -50,6 +51,8 @@ export interface Deps {
   self: readonly string[];
   /** How a person starts this program, for hints: `npm start --` or `image-analysis`. */
   calledAs: string;
+  /** `--address` of this command line, which a command that goes on with it needs too. */
+  addressFlag?: string;
   openStore: OpenStore;
   listRuns: ListRuns;
   /** Opens the store of paid answers, to look after it. */
@@ -62,6 +65,12 @@ export interface Deps {
     uri: string,
     options: { promptId?: string; prompts?: PromptSet },
   ): AsyncIterable<AskEvent>;
+  /** Writes the view of a run's answers again. Throws a `StoreError`, or an Error that names the file that is damaged. */
+  rebuildResults(
+    config: Config,
+    place: string,
+    options: { answersOf: (workflowId: string) => Promise<RecordedAnswer[]> },
+  ): Promise<Rebuilt>;
   runWorker(config: Config, options: { logger: Logger; signal?: AbortSignal }): Promise<void>;
   startSimulator(settings: SimulatorSettings): Promise<RunningSimulator>;
   findTemporal(options: {

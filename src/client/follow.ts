@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { files } from '../shared/names.ts';
 import type { RunResult } from '../shared/types.ts';
 import type { Server } from './connection.ts';
 import { callsHaveEnded, recordIsCurrent, tellRun } from './control-run.ts';
@@ -6,6 +7,7 @@ import { EXIT, type Deps } from './deps.ts';
 import type { Display } from './display.ts';
 import { onInterrupt } from './interrupt.ts';
 import { countsNow, type Snapshot } from './live-view.ts';
+import { lineOf, nextSteps } from './next-steps.ts';
 import { createPlanning, createShow, createSilence } from './notices.ts';
 import { createObserver, workersPoll, type Observer } from './observe.ts';
 import type { Summary } from './render/summary.ts';
@@ -19,6 +21,8 @@ export interface FollowedRun {
   results: string;
   /** What to do when the run blocks: wait with it, or leave it blocked and end. */
   onBlock: 'wait' | 'exit';
+  /** When the run was last recorded before it was started once more; `null` for one that goes on, or is new. */
+  earlierRecord: string | null;
   /** More to say at a good end, one hint a line. */
   hints: string[];
 }
@@ -41,7 +45,7 @@ export async function follow(
   display: Display,
   run: FollowedRun,
 ): Promise<number> {
-  const goOn = `Go on with: ${deps.calledAs} resume ${run.run}`;
+  const goOn = `Go on with: ${lineOf(deps, run.run, run.results)('resume')}`;
   const interrupt = onInterrupt(() => {
     const hints = ['Ended at once. Nothing that was answered is lost.', goOn];
     display.end({ exitStatus: EXIT.interrupted, error: null, summary: null, hints });
@@ -55,6 +59,7 @@ export async function follow(
       store: deps.openStore(run.results),
       now: deps.now,
     }),
+    run.earlierRecord,
     createShow(deps, display),
   );
   const ending: { value: Ending | null } = { value: null };
@@ -77,7 +82,7 @@ export async function follow(
       const paused = await pause(deps, server, display, run, observer, ended);
       if (paused !== null) return paused;
     }
-    return finish(deps, display, run, await ended, await observer.look());
+    return await finish(deps, display, run, await ended, await observer.look());
   } finally {
     interrupt.dispose();
   }
@@ -92,8 +97,12 @@ async function pause(
   observer: Observer,
   ended: Promise<Ending>,
 ): Promise<number | null> {
+  const goOn = `Go on with: ${lineOf(deps, run.run, run.results)('resume')}`;
   if ((await observer.look()) === null && (await giveUp(server, run.workflowId))) {
-    const hints = ['Nothing was asked yet: the run is given up, as its plan was not made.'];
+    const hints =
+      run.earlierRecord === null
+        ? ['Nothing was asked yet: the run is given up, as its plan was not made.']
+        : ['Nothing was asked yet: the run stands as it ended before.', goOn];
     display.end({ exitStatus: EXIT.interrupted, error: null, summary: null, hints });
     return EXIT.interrupted;
   }
@@ -117,7 +126,7 @@ async function pause(
       quiet
         ? 'Nothing is lost: every answer so far is recorded.'
         : 'Nothing that was answered is lost; a call still in flight is asked again.',
-      `Go on with: ${deps.calledAs} resume ${run.run}`,
+      goOn,
     ],
   });
   return EXIT.interrupted;
@@ -143,28 +152,36 @@ async function leaveBlocked(
   if (await callsHaveEnded(observer, PAUSE_MS)) {
     await recordIsCurrent(observer, deps.openStore(run.results), RECORD_MS);
   }
-  const seen = (await observer.look()) ?? blocked;
+  const summary = summaryOf((await observer.look()) ?? blocked, run);
   display.end({
     exitStatus: EXIT.blocked,
     error: null,
-    summary: summaryOf(seen, run),
+    summary,
     block: blocked.progress.block,
-    hints: [`When that is mended, go on with: ${deps.calledAs} resume ${run.run}`],
+    hints: nextSteps({ ...summary, state: 'blocked' }, lineOf(deps, run.run, run.results)),
   });
   return EXIT.blocked;
 }
 
-function finish(
+async function finish(
   deps: Deps,
   display: Display,
   run: FollowedRun,
   ending: Ending,
   seen: Snapshot | null,
-): number {
+): Promise<number> {
+  const line = lineOf(deps, run.run, run.results);
   if ('error' in ending) {
-    const { message, exitStatus } = describeFailure(ending.error);
-    const summary: Summary | null = seen === null ? null : { ...summaryOf(seen, run), state: 'failed' };
-    display.end({ exitStatus, error: message, summary, hints: [] });
+    const { message, exitStatus, state } = describeFailure(ending.error);
+    const summary: Summary | null = seen === null ? null : { ...summaryOf(seen, run), state };
+    // Without a plan there is nothing to go on with.
+    const planned =
+      (await deps
+        .openStore(run.results)
+        .read(files.run)
+        .catch(() => null)) !== null;
+    const hints = planned ? nextSteps({ images: 0, prompts: [], counts: null, state }, line) : [];
+    display.end({ exitStatus, error: message, summary, hints });
     return exitStatus;
   }
   const { result } = ending;
@@ -177,16 +194,7 @@ function finish(
     results: result.results,
     elapsedMs: seen === null ? null : deps.now() - Date.parse(seen.progress.startedAt),
   };
-  const missing = [
-    'Which answers are missing, and how a new run asks them again:',
-    `  ${deps.calledAs} results ${run.run} --missing`,
-  ];
-  display.end({
-    exitStatus,
-    error: null,
-    summary,
-    hints: [...(exitStatus === EXIT.incomplete ? missing : []), ...run.hints],
-  });
+  display.end({ exitStatus, error: null, summary, hints: [...nextSteps(summary, line), ...run.hints] });
   return exitStatus;
 }
 
@@ -202,11 +210,16 @@ async function endOf(server: Server, workflowId: string): Promise<Ending> {
   }
 }
 
-/** Whoever looks, the person sees it. */
-const showing = (observer: Observer, show: (seen: Snapshot) => void): Observer => ({
+/** Whoever looks, the person sees it; not what an execution that has ended left as its last record. */
+const showing = (
+  observer: Observer,
+  earlierRecord: string | null,
+  show: (seen: Snapshot) => void,
+): Observer => ({
   async look() {
     const seen = await observer.look();
-    if (seen !== null) show(seen);
+    if (seen === null || (!seen.fresh && seen.progress.updatedAt === earlierRecord)) return null;
+    show(seen);
     return seen;
   },
 });

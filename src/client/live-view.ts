@@ -38,6 +38,8 @@ export interface LiveView {
   listing: boolean;
   skipped: number;
   answered: number;
+  /** Of the answered, those that another run had paid for. */
+  recalled: number;
   failed: number;
   /** Questions of the pictures found so far. */
   questions: number;
@@ -77,6 +79,7 @@ export function liveView(seen: Snapshot, now: number): LiveView {
     listing: !progress.listed,
     skipped: progress.skipped,
     answered: counts.answered,
+    recalled: counts.recalled,
     failed: counts.failed,
     questions,
     share: questions === 0 ? 0 : Math.min(1, outcomes / questions),
@@ -90,7 +93,7 @@ export function liveView(seen: Snapshot, now: number): LiveView {
     failures: failuresSeen(seen).slice(-SHOWN_FAILURES),
     block: progress.block,
     elapsedMs: Math.max(0, now - Date.parse(progress.startedAt)),
-    remainingMs: remaining(progress, outcomes, seen.underWay, now),
+    remainingMs: remaining(progress, counts, seen.underWay, now),
   };
 }
 
@@ -120,17 +123,19 @@ export function failuresSeen({ progress, batches }: Snapshot): FailureLine[] {
  * The run's own estimate is as old as its last event; the calls of the pictures under way are known here. Calls in hand
  * count as done: their tokens are spent, and the limits, not the last calls' seconds, decide how long a run takes.
  */
-function remaining(progress: Progress, outcomes: number, underWay: number, now: number): number | null {
+function remaining(progress: Progress, sum: Counts, underWay: number, now: number): number | null {
   if (progress.state !== 'running') return progress.remainingMs;
   const calls = progress.images * progress.promptsPerImage;
   if (calls === 0) return null;
-  const callsDone = Math.min(calls, outcomes + underWay);
-  const counted = progress.counts.answered + progress.counts.failed;
+  const callsDone = Math.min(calls, sum.answered + sum.failed + underWay);
+  const { recalled } = sum;
+  const counted = progress.counts.answered + progress.counts.failed - progress.counts.recalled;
   const mean = counted > 0 ? progress.counts.charged / counted : progress.tokensPerCall;
   return timeRemaining({
     callsDone,
+    callsRecalled: recalled,
     callsLeft: calls - callsDone,
-    tokensDone: callsDone * mean,
+    tokensDone: (callsDone - recalled) * mean,
     tokensPerCall: progress.tokensPerCall,
     limits: progress.limits,
     activeMs: progress.activeMs + Math.max(0, now - Date.parse(progress.updatedAt)),

@@ -1,5 +1,6 @@
 import { Command, CommanderError, Option } from 'commander';
 import { address as checkAddress, programVersion } from '../config.ts';
+import { cancelCommand, type StopFlags } from './commands/cancel.ts';
 import { askCommand, type AskFlags } from './commands/ask.ts';
 import { cacheCommand, type CacheFlags } from './commands/cache.ts';
 import { demoCommand } from './commands/demo.ts';
@@ -7,7 +8,11 @@ import { engineCommand } from './commands/engine.ts';
 import { limitsCommand, type LimitsFlags } from './commands/limits.ts';
 import { listCommand } from './commands/list.ts';
 import { resultsCommand, type ResultsFlags } from './commands/results.ts';
+import { pauseCommand } from './commands/pause.ts';
+import { rebuildCommand } from './commands/rebuild.ts';
 import { resumeCommand, type ResumeFlags } from './commands/resume.ts';
+import { retryFailedCommand } from './commands/retry-failed.ts';
+import { plain } from './plain-lines.ts';
 import { runCommand } from './commands/run.ts';
 import { simulatorCommand, type SimulatorFlags } from './commands/simulator.ts';
 import { statusCommand } from './commands/status.ts';
@@ -33,6 +38,11 @@ const onBlock = (): Option =>
 const prompts = (): Option => new Option('--prompts <file>', 'YAML file of questions (PROMPTS_FILE)');
 const model = (): Option => new Option('--model <name>', 'model that sees pictures (MODEL)');
 const detail = (): Option => new Option('--detail <low|high|auto>', 'how finely it looks (IMAGE_DETAIL)');
+
+const refused = (): Option => new Option('--refused', 'ask those again, too, that the model declined');
+const only = (): Option =>
+  new Option('--only <name>', 'of this picture only; may be repeated').argParser(list);
+const stoppable = 'default: the newest one that has not ended';
 
 const rpm = (): Option => new Option('--rpm <n>', 'requests a minute, for the account from now on');
 const tpm = (): Option => new Option('--tpm <n>', 'tokens a minute, for the account from now on');
@@ -115,6 +125,8 @@ function createProgram(depsOf: () => Deps, exit: (status: number) => void, outpu
     .addOption(results())
     .option('--name <id>', 'name of the run (default: the time)')
     .option('--priority <1-5>', '1: before every run of a higher number; equals take turns (default: 3)')
+    .option('--fresh', 'ask everything, whatever earlier runs have paid for')
+    .option('--notify <url>', 'is told once when the run ends, fails or blocks')
     .option('--detach', 'leave the run to the engine and end')
     .option('--dry-run', 'count pictures, calls, tokens and time, and ask nothing')
     .addOption(onBlock())
@@ -124,13 +136,51 @@ function createProgram(depsOf: () => Deps, exit: (status: number) => void, outpu
 
   program
     .command('resume')
-    .description('go on with a run that is paused, blocked, detached or was interrupted')
-    .argument('[run]', 'default: the newest one that has not ended')
+    .description('go on with a run, whatever stopped or ended it; only what is missing is asked')
+    .argument('[run]', 'default: the newest one that has not ended, or lacks answers')
+    .addOption(refused())
+    .addOption(only())
     .addOption(results())
     .addOption(onBlock())
     .addOption(address())
     .addOption(json())
+    .addHelpText('after', plain('resume'))
     .action(run((deps, name: string | undefined, flags: ResumeFlags) => resumeCommand(deps, name, flags)));
+
+  program
+    .command('pause')
+    .description('stop asking; calls in flight end and are recorded')
+    .argument('[run]', stoppable)
+    .addOption(results())
+    .addOption(address())
+    .addOption(json())
+    .addHelpText('after', plain('pause'))
+    .action(run((deps, name: string | undefined, flags: StopFlags) => pauseCommand(deps, name, flags)));
+
+  program
+    .command('cancel')
+    .description('end a run early; what is answered is kept, and resume goes on with it')
+    .argument('[run]', stoppable)
+    .addOption(results())
+    .addOption(address())
+    .addOption(json())
+    .addHelpText('after', plain('cancel'))
+    .action(run((deps, name: string | undefined, flags: StopFlags) => cancelCommand(deps, name, flags)));
+
+  program
+    .command('retry-failed')
+    .description('ask again what failed, also of a run under way')
+    .argument('[run]', 'default: the newest one that has not ended, or lacks answers')
+    .addOption(refused())
+    .addOption(only())
+    .addOption(results())
+    .addOption(onBlock())
+    .addOption(address())
+    .addOption(json())
+    .addHelpText('after', plain('retry-failed'))
+    .action(
+      run((deps, name: string | undefined, flags: ResumeFlags) => retryFailedCommand(deps, name, flags)),
+    );
 
   program
     .command('ask')
@@ -181,8 +231,9 @@ function createProgram(depsOf: () => Deps, exit: (status: number) => void, outpu
     .addOption(json())
     .action(run((deps, both: string | undefined, flags: LimitsFlags) => limitsCommand(deps, both, flags)));
 
-  program
+  const resultsOf = program
     .command('results')
+    .helpCommand(false)
     .description('what the pictures of a run show')
     .argument('[run]', 'default: the newest')
     .option('--match <prompt>', 'names of the pictures that match a question, one a line')
@@ -190,6 +241,14 @@ function createProgram(depsOf: () => Deps, exit: (status: number) => void, outpu
     .addOption(results())
     .addOption(json())
     .action(run((deps, name: string | undefined, flags: ResultsFlags) => resultsCommand(deps, name, flags)));
+
+  resultsOf
+    .command('rebuild')
+    .description('write results.json again from the answers that are recorded')
+    .argument('<run>')
+    .addOption(results())
+    .addOption(address())
+    .action(run((deps, name: string, flags: { results?: string }) => rebuildCommand(deps, name, flags)));
 
   program
     .command('cache')
@@ -237,5 +296,5 @@ function createProgram(depsOf: () => Deps, exit: (status: number) => void, outpu
 
 function withAddress(deps: Deps, flag: string | undefined): Deps {
   if (flag === undefined) return deps;
-  return { ...deps, config: { ...deps.config, address: checkAddress(flag, '--address') } };
+  return { ...deps, addressFlag: flag, config: { ...deps.config, address: checkAddress(flag, '--address') } };
 }

@@ -6,6 +6,8 @@ export interface QuestionResults {
   name: string;
   /** Pictures with an answer. */
   answered: number;
+  /** Of the answered, those that another run had paid for. */
+  recalled: number;
   matches: { image: string; count: number; description: string }[];
   /** Sum of what was counted in the matching pictures. */
   counted: number;
@@ -23,6 +25,7 @@ export function resultsByQuestion(file: ResultsFile): QuestionResults[] {
       id,
       name,
       answered: entries.filter(({ entry }) => isAnswer(entry)).length,
+      recalled: entries.filter(({ entry }) => isAnswer(entry) && entry.recalledFrom !== undefined).length,
       matches,
       counted: matches.reduce((sum, match) => sum + match.count, 0),
       missing: entries.flatMap(({ image, entry }) =>

@@ -22,6 +22,8 @@ export interface RunFlags extends LimitFlags {
   address?: string;
   detach?: boolean;
   dryRun?: boolean;
+  fresh?: boolean;
+  notify?: string;
   json?: boolean;
   onBlock?: string;
 }
@@ -57,6 +59,8 @@ export async function runInputOf(deps: Deps, source: string, flags: RunFlags): P
     include: flags.include,
     exclude: flags.exclude,
     limit: number('--limit', flags.limit, MAX_LIMIT),
+    fresh: flags.fresh,
+    notify: flags.notify,
     results: flags.results === undefined ? config.results : place('--results', flags.results),
   };
   const input = Object.fromEntries(

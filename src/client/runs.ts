@@ -6,6 +6,8 @@ import type { Plan, Progress, RunState } from '../shared/types.ts';
 /** What a run's folder says of it. Written by a worker; nothing here needs one. */
 export interface RecordedRun {
   run: string;
+  /** The folder or `gs://` place that holds it among others. */
+  root: string;
   /** The run's own folder or `gs://` place. */
   place: string;
   plan: Plan;
@@ -23,6 +25,8 @@ export interface Runs {
   find(run: string | undefined): Promise<RecordedRun | null>;
   /** The newest run that has not ended. */
   latestUnfinished(): Promise<RecordedRun | null>;
+  /** The newest run that has not ended; where all have, the newest one that lacks answers. */
+  latestToResume(): Promise<RecordedRun | null>;
   results(recorded: RecordedRun): Promise<ResultsFile | null>;
 }
 
@@ -31,8 +35,13 @@ const ENDED: readonly RunState[] = ['complete', 'incomplete', 'cancelled', 'fail
 
 const IS_TIME = /^\d{8}_\d{6}$/;
 
-export const hasEnded = (recorded: RecordedRun): boolean =>
-  recorded.progress !== null && ENDED.includes(recorded.progress.state);
+export const isEnd = (state: RunState): boolean => ENDED.includes(state);
+
+export const hasEnded = ({ progress }: RecordedRun): boolean => progress !== null && isEnd(progress.state);
+
+/** Every question of every picture is answered. */
+export const isComplete = ({ progress }: RecordedRun): boolean =>
+  progress?.state === 'complete' && progress.counts.answered >= progress.images * progress.promptsPerImage;
 
 export function createRuns(options: { root: string; openStore: OpenStore; listRuns: ListRuns }): Runs {
   const { root, openStore, listRuns } = options;
@@ -43,7 +52,7 @@ export function createRuns(options: { root: string; openStore: OpenStore; listRu
     const store = openStore(place);
     const plan = await readJson<Plan>(store, files.run);
     if (plan === null) return null;
-    return { run, place, plan, progress: await readJson<Progress>(store, files.progress) };
+    return { run, root, place, plan, progress: await readJson<Progress>(store, files.progress) };
   };
 
   // Names that are times are sorted by age already; among the names that people gave, the plan tells.
@@ -68,6 +77,9 @@ export function createRuns(options: { root: string; openStore: OpenStore; listRu
     read,
     find: (run) => (run === undefined ? newest(() => true) : read(run)),
     latestUnfinished: () => newest((recorded) => !hasEnded(recorded)),
+    latestToResume: async () =>
+      (await newest((recorded) => !hasEnded(recorded))) ??
+      (await newest((recorded) => !isComplete(recorded))),
     results: (recorded) => readJson<ResultsFile>(openStore(recorded.place), files.results),
   };
 }

@@ -1,8 +1,10 @@
 import { WorkflowExecutionAlreadyStartedError } from '@temporalio/client';
+import type { Priority } from '@temporalio/common';
 import { ANALYZE_IMAGES, runNameOf, workflowIdOf } from '../shared/names.ts';
-import type { RunInput } from '../shared/types.ts';
+import type { ResumeInput, Retry, RunInput } from '../shared/types.ts';
 import type { Server } from './connection.ts';
 import { UsageError } from './deps.ts';
+import type { RecordedRun } from './runs.ts';
 
 /** A run that was just started. */
 export interface StartedRun {
@@ -52,6 +54,47 @@ export async function startRun(
         );
       }
     }
+  }
+}
+
+/**
+ * Starts a run that has ended, or that the server does not know, once more under its own workflow ID: the same plan,
+ * and only what is missing. Does nothing when somebody else has just done the same.
+ *
+ * @param earlier - The priority that the ended workflow had, where the server still knows it.
+ */
+export async function startAgain(
+  server: Server,
+  { run, root, place, plan }: RecordedRun,
+  retry: Retry,
+  earlier: Priority | undefined,
+): Promise<void> {
+  const input: ResumeInput = { resumeOf: run, results: root, ...retry };
+  const { simulated } = plan.account;
+  try {
+    await server.client.workflow.start(ANALYZE_IMAGES, {
+      taskQueue: server.taskQueue,
+      workflowId: plan.workflowId,
+      workflowIdReusePolicy: 'ALLOW_DUPLICATE',
+      workflowIdConflictPolicy: 'FAIL',
+      args: [input],
+      priority: {
+        // The server gives 0 and an empty text for what nobody chose.
+        ...(earlier?.priorityKey ? { priorityKey: earlier.priorityKey } : {}),
+        fairnessKey: earlier?.fairnessKey || run,
+      },
+      staticSummary: `${simulated ? 'SIMULATED · ' : ''}resumed · ${shortened(plan.source)}`,
+      staticDetails: [
+        ...(simulated ? ['**SIMULATED**: no model looks at the pictures.', ''] : []),
+        `- goes on with: \`${run}\`, planned at ${plan.createdAt}`,
+        `- source: \`${plan.source.replaceAll('`', "'")}\``,
+        `- model: ${plan.model}, detail ${plan.detail}`,
+        `- questions: ${plan.prompts.map(({ name }) => name).join(', ')}`,
+        `- results: \`${place}\``,
+      ].join('\n'),
+    });
+  } catch (error) {
+    if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw error;
   }
 }
 

@@ -7,7 +7,11 @@ import { EXIT } from './deps.ts';
 const USAGE_TYPES = ['InvalidInput', 'InvalidSettings'];
 
 /** Why a run's workflow failed, in words for a person, and the exit status that says so. */
-export function describeFailure(error: unknown): { message: string; exitStatus: number } {
+export function describeFailure(error: unknown): {
+  message: string;
+  exitStatus: number;
+  state: 'failed' | 'cancelled';
+} {
   const chain = [...causes(error)];
   const failure = chain.find((cause) => cause instanceof ApplicationFailure);
   if (failure instanceof ApplicationFailure) {
@@ -15,18 +19,20 @@ export function describeFailure(error: unknown): { message: string; exitStatus: 
     return {
       message: redact(failure.message, [], 4000),
       exitStatus: usage ? EXIT.usage : EXIT.failed,
+      state: 'failed',
     };
   }
   if (chain.some((cause) => cause instanceof TerminatedFailure)) {
-    return { message: 'somebody terminated the run', exitStatus: EXIT.failed };
+    return { message: 'somebody terminated the run', exitStatus: EXIT.failed, state: 'failed' };
   }
   if (chain.some((cause) => cause instanceof CancelledFailure)) {
-    return { message: 'somebody cancelled the run', exitStatus: EXIT.failed };
+    return { message: 'somebody cancelled the run', exitStatus: EXIT.failed, state: 'cancelled' };
   }
   const last = chain.at(-1);
   return {
     message: redact(last instanceof Error ? last.message : String(last), [], 4000),
     exitStatus: EXIT.failed,
+    state: 'failed',
   };
 }
 

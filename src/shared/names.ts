@@ -19,6 +19,10 @@ export const SEARCH_ATTRIBUTES = {
 /** Workflow ID of a run. */
 export const workflowIdOf = (run: string): string => `image-analysis-${run}`;
 
+/** Workflow ID of a run's batch; batches are numbered from 0, for people from 1. */
+export const batchWorkflowIdOf = (workflowId: string, batch: number): string =>
+  `${workflowId}-batch-${batch + 1}`;
+
 /** The account's model queue: two accounts, or a real and a simulated one, never share one. */
 export function modelQueueOf(taskQueue: string, account: Account): string {
   const kind = account.simulated ? 'simulated' : 'real';

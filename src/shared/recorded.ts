@@ -17,9 +17,12 @@ export const isMeant = (index: number, retry: BatchRetry | null): boolean =>
 
 /** Of two records of a picture what is known of it: an answer before a failure, the newer one of two failures. */
 export function mergeRecords(older: ImageResult, newer: ImageResult): ImageResult {
-  const prompts = { ...older.prompts };
-  for (const [id, outcome] of Object.entries(newer.prompts)) {
-    if (prompts[id]?.ok !== true) prompts[id] = outcome;
+  const prompts: ImageResult['prompts'] = {};
+  // In the order of the newer one, which is the plan's where it is whole.
+  for (const id of Object.keys({ ...newer.prompts, ...older.prompts })) {
+    const [before, after] = [older.prompts[id], newer.prompts[id]];
+    const known = before?.ok === true ? before : (after ?? before);
+    if (known !== undefined) prompts[id] = known;
   }
   return { ...newer, prompts };
 }

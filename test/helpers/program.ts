@@ -40,6 +40,7 @@ export async function runHere(
     loadPrompts,
     estimateRun: notHere,
     askPicture: notHere,
+    rebuildResults: notHere,
     runWorker: notHere,
     startSimulator: notHere,
     findTemporal: notHere,

@@ -8,6 +8,9 @@ import type { Deps } from '../../src/client/deps.ts';
 import { describeFailure } from '../../src/client/workflow-failure.ts';
 import { estimateRun } from '../../src/worker/estimate.ts';
 import { type Outcome, runHere } from '../helpers/program.ts';
+import { noCounts } from '../../src/shared/counts.ts';
+import { checkRetry, checkRunInput } from '../../src/shared/run-input.ts';
+import type { Counts, Progress } from '../../src/shared/types.ts';
 import { planOf, progressOf } from './client-data.ts';
 
 let folder: string;
@@ -22,7 +25,35 @@ beforeAll(() => {
   mkdirSync(run, { recursive: true });
   writeFileSync(join(run, 'run.json'), JSON.stringify(planOf()));
   writeFileSync(join(run, 'progress.json'), JSON.stringify(progressOf({ state: 'running' })));
+  mkdirSync(join(folder, 'results', 'bare'));
+  endedRun('complete', 'complete', { answered: 8, imagesComplete: 4 });
+  endedRun('refused', 'incomplete', { answered: 6, failed: 2, failures: { Refused: 2 } });
+  endedRun('both', 'incomplete', { answered: 3, failed: 5, failures: { Refused: 2, Timeout: 3 } });
+  endedRun('cancelled', 'cancelled', { answered: 5, recalled: 3, possiblyPaid: 1 });
 });
+/** A run of two questions about four pictures in a place of its own, with its listed page. */
+function endedRun(name: string, state: Progress['state'], counts: Partial<Counts>): void {
+  const run = join(folder, 'ended', name);
+  mkdirSync(join(run, 'images'), { recursive: true });
+  const workflowId = `image-analysis-${name}`;
+  const sums = { ...noCounts(), images: 4, ...counts };
+  const createdAt = `2026-11-2${String(++ended)}T10:00:00.000Z`;
+  writeFileSync(join(run, 'run.json'), JSON.stringify(planOf({ run: name, workflowId, createdAt })));
+  writeFileSync(
+    join(run, 'progress.json'),
+    JSON.stringify(progressOf({ run: name, workflowId, state, counts: sums })),
+  );
+  const images = [1, 2, 3, 4].map((n) => ({
+    ...{ name: `north/camera-00${String(n)}.jpg`, uri: `/pictures/${String(n)}`, bytes: 1 },
+    identity: `sha256:${String(n)}`,
+  }));
+  writeFileSync(
+    join(run, 'images', '000000.json'),
+    JSON.stringify({ page: 0, images, skipped: [], next: null }),
+  );
+}
+let ended = 0;
+
 afterAll(() => rmSync(folder, { recursive: true }));
 
 const cli = (args: string[], env?: Record<string, string>, can?: Partial<Deps>): Promise<Outcome> =>
@@ -73,6 +104,28 @@ describe('wrong usage ends with status 2 and says what to do', () => {
     ['a picture that is not there', ['ask', 'none.jpg'], key, /no such file/],
     ['a folder in a picture’s place', ['ask', 'pictures'], key, /pictures" is a folder\. Name one picture/],
     ['a run that is not there', ['status', 'nope'], {}, /no run "nope".*list/],
+    ['a run to go on with that is not there', ['resume', 'nope'], {}, /no run "nope".*list/],
+    [
+      'a run without a plan',
+      ['resume', 'bare'],
+      {},
+      /"bare" .* has no run\.json.*nothing to go on with.*run SOURCE/,
+    ],
+    ['nothing to stop', ['cancel', '--results', 'ended'], {}, /No run below .*ended is under way/],
+    [
+      'nothing to go on with',
+      ['resume', '--results', 'pictures'],
+      {},
+      /No run below .*pictures waits to go on/,
+    ],
+    [
+      'a picture that the run has not',
+      ['resume', 'cancelled', '--results', 'ended', '--only', 'camera-01.jpg'],
+      key,
+      /--only is "camera-01\.jpg": run cancelled has no picture.*mean "north\/camera-001\.jpg"\?/,
+    ],
+    ['no picture', ['resume', '--only', ''], key, /--only is \[""\] must be a list of names/],
+    ['rebuilding nothing', ['results', 'rebuild'], {}, /missing required argument 'run'/],
     ['a wrong fault', ['simulator', '--fault', 'reset'], {}, /--fault is "reset".*kind=share/],
   ])('%s', async (_what, args, env, says) => {
     const { status, out, err } = await cli(args, env);
@@ -88,6 +141,9 @@ describe('what needs no server', () => {
     for (const name of [
       'run',
       'resume',
+      'pause',
+      'cancel',
+      'retry-failed',
       'ask',
       'worker',
       'status',
@@ -130,6 +186,49 @@ describe('what needs no server', () => {
     expect(JSON.parse(json.out)).toMatchObject({ run: '20261124_100000', state: 'interrupted' });
   });
 
+  const ofEnded = (...args: string[]): Promise<Outcome> =>
+    cli([...args, '--results', 'ended'], { OPENAI_API_KEY: 'sk-test' });
+
+  test('a complete run is not started again: nothing is asked', async () => {
+    const { status, out } = await ofEnded('resume', 'complete');
+    expect(status).toBe(0);
+    expect(out).toContain('Run complete is complete.');
+    expect(out).toContain('Nothing is left to do: every question is answered. Nothing was asked.');
+    expect((await ofEnded('retry-failed', 'complete', '--refused')).status).toBe(0);
+  });
+
+  test('a run that lacks refused answers only is started again with --refused only', async () => {
+    const { status, out } = await ofEnded('resume', 'refused');
+    expect(status).toBe(3);
+    expect(out).toMatch(
+      /Nothing was asked\.\nAsk the 2 that the model declined: image-analysis resume refused --refused --results \S+ended\n/,
+    );
+  });
+
+  test('status says how to go on with a run that ended early, and what was recalled and given up', async () => {
+    const [cancelled, both] = await Promise.all([ofEnded('status', 'cancelled'), ofEnded('status', 'both')]);
+    expect(cancelled.out).toContain('3 recalled from earlier runs, at no cost');
+    expect(cancelled.out).toContain('Given up   1 call while under way, by a cancel: possibly paid');
+    expect(cancelled.out).toMatch(/Go on with: image-analysis resume cancelled --results/);
+    expect(both.out).toMatch(/Ask 3 answers again: image-analysis resume both --results/);
+    expect(both.out).toMatch(/Ask also the 2 that the model declined: image-analysis resume both --refused/);
+    expect(both.out).toMatch(/Which they are, and why: image-analysis results both --missing/);
+  });
+
+  test.each(['resume', 'pause', 'cancel', 'retry-failed'])(
+    '%s says the same by plain temporal',
+    async (command) => {
+      const { out } = await cli([command, '--help']);
+      const inputs = [...out.matchAll(/--input '(.+)'/g)].map(
+        ([, input = '']) => JSON.parse(input) as object,
+      );
+      expect(out).toMatch(/ {2}temporal workflow (update execute|cancel) .*--workflow-id image-analysis-RUN/);
+      for (const input of inputs) {
+        expect('resumeOf' in input ? checkRunInput(input) : checkRetry(input)).toEqual([]);
+      }
+    },
+  );
+
   test('a server that does not answer is named, with status 1', { timeout: 15_000 }, async () => {
     const { status, err } = await cli(['run', 'pictures', '--address', '127.0.0.1:1']);
     expect(status).toBe(1);
@@ -163,6 +262,7 @@ describe("a failed run's reason", () => {
     expect(describeFailure(failed(activity(application(type))))).toEqual({
       message: 'source: gs://none does not exist',
       exitStatus,
+      state: 'failed',
     });
   });
 
@@ -170,10 +270,13 @@ describe("a failed run's reason", () => {
     expect(describeFailure(failed(new TerminatedFailure('terminated')))).toEqual({
       message: 'somebody terminated the run',
       exitStatus: 1,
+      state: 'failed',
     });
-    expect(describeFailure(failed(new CancelledFailure('cancelled'))).message).toBe(
-      'somebody cancelled the run',
-    );
+    expect(describeFailure(failed(new CancelledFailure('cancelled')))).toEqual({
+      message: 'somebody cancelled the run',
+      exitStatus: 1,
+      state: 'cancelled',
+    });
   });
 
   test('holds no secret', () => {

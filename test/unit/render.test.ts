@@ -197,6 +197,13 @@ describe('live display', () => {
     expect(text).toContain('Trouble    2 failed, 3 answered 429\n');
   });
 
+  test('says what was recalled, at no cost, where something was', () => {
+    const text = liveLines(view({ answered: 20, recalled: 12 }), 80, colors).join('\n');
+    expect(text).toContain('Answers    20 of 28, 12 recalled from earlier runs, at no cost\n');
+    expect(plainLine(view({ answered: 20, recalled: 12 }))).toContain('answers 20 of 28 (12 recalled) ·');
+    expect(plainLine(view())).not.toContain('recalled');
+  });
+
   test('planning says how long it takes and what holds it up', () => {
     expect(planningLines(null, 7000, 100, colors)).toEqual([expect.stringMatching(/^Planning: .* 0:07$/)]);
     expect(planningLines('Try 3; the last one failed: full', 21_000, 100, colors)[1]).toContain('Try 3');
@@ -316,6 +323,14 @@ describe('summary', () => {
     ['paused', 0, 'paused'],
   ] as const)('state %s with %d of 4 answers is shown as %s', (state, answered, shown) => {
     expect(honestState(state, { ...noCounts(), answered }, 4)).toBe(shown);
+  });
+
+  test('tells what was recalled, and what was given up without knowing whether it was paid', () => {
+    const counts = { ...noCounts(), answered: 3, recalled: 2, possiblyPaid: 2 };
+    const text = summaryLines(summary({ state: 'cancelled', counts }), 120).join('\n');
+    expect(text).toContain('not there yet\n           2 recalled from earlier runs, at no cost\n');
+    expect(text).toContain('Given up   2 calls while under way');
+    expect(summaryLines(summary(), 120).join('\n')).not.toMatch(/recalled|Given up/);
   });
 
   test('of an interrupted run says when it was recorded, and that more is kept', () => {

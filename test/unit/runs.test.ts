@@ -62,6 +62,14 @@ describe('the reader of runs', () => {
     expect((await runs().latestUnfinished())?.run).toBe(waits ? '20261124_100000' : undefined);
   });
 
+  test('without a name a run goes on that has not ended, and else the newest one that lacks answers', async () => {
+    run('20261124_100000', '2026-11-24T10:00:00Z', 'paused');
+    run('20261124_110000', '2026-11-24T11:00:00Z', 'incomplete');
+    expect((await runs().latestToResume())?.run).toBe('20261124_100000');
+    run('20261124_100000', '2026-11-24T10:00:00Z', 'cancelled');
+    expect((await runs().latestToResume())?.run).toBe('20261124_110000');
+  });
+
   test('folders that are no runs are passed over, and no name leaves the place', async () => {
     write('notes/readme.txt', 'x');
     run('20261124_100000', '2026-11-24T10:00:00Z', 'complete');
@@ -169,6 +177,18 @@ describe('the view of a run under way', () => {
     );
   });
 
+  test('takes neither time nor tokens of answers that were recalled for what the others will need', () => {
+    const own = { ...noCounts(), images: 100, answered: 200, charged: 280_000 };
+    const view = (more: object) =>
+      liveView(seen({ progress: progressOf({ ...more, promptsPerImage: 2, activeMs: 570_000 }) }), NOW);
+    const without = view({ images: 339, counts: own });
+    const recalled = { ...own, images: 400, answered: 800, recalled: 600 };
+    expect(view({ images: 639, counts: recalled })).toMatchObject({
+      remainingMs: without.remainingMs,
+      recalled: 600,
+    });
+  });
+
   test('a paused run keeps the estimate of its record', () => {
     const progress = progressOf({ state: 'paused', remainingMs: 1234 });
     expect(liveView(seen({ progress }), NOW).remainingMs).toBe(1234);
@@ -186,6 +206,7 @@ describe('the view of a run under way', () => {
 describe('what is said of a run without asking it', () => {
   const recorded = (state: RunState | null) => ({
     run: 'r',
+    root: '/results',
     place: '/results/r',
     plan: planOf(),
     progress: state === null ? null : progressOf({ state }),
@@ -259,6 +280,7 @@ test('results by question: matches, counts, and what is missing with its reason'
       id: 'crowd',
       name: 'Crowd Detection',
       answered: 2,
+      recalled: 0,
       matches: [{ image: 'a.jpg', count: 12, description: 'seen' }],
       counted: 12,
       missing: [
@@ -271,7 +293,7 @@ test('results by question: matches, counts, and what is missing with its reason'
 
 test('what is missing is told by picture and reason', () => {
   const question = (id: string, missing: { image: string; reason: string }[]) => ({
-    ...{ id, name: id, answered: 0, matches: [], counted: 0 },
+    ...{ id, name: id, answered: 0, recalled: 0, matches: [], counted: 0 },
     missing,
   });
   const empty = { image: 'b.jpg', reason: 'InvalidImage: empty' };

@@ -1,8 +1,11 @@
 import { printableJson } from '../../shared/redact.ts';
-import type { ResultsFile } from '../../shared/results.ts';
+import { plural } from '../../shared/phrases.ts';
 import { EXIT, UsageError, type Deps } from '../deps.ts';
 import { findRun, runsOf } from '../find-run.ts';
+import { summaryNow } from '../look-at-run.ts';
+import { lineOf, nextSteps } from '../next-steps.ts';
 import { count, cut, of } from '../render/format.ts';
+import { honestState } from '../render/summary.ts';
 import { table } from '../render/table.ts';
 import { missingByPicture, resultsByQuestion, type QuestionResults } from '../results-view.ts';
 
@@ -45,30 +48,20 @@ export async function resultsCommand(
       print(cut(`${image} · ${which}`, 4000));
       print(cut(`  ${reason}`, 4000));
     }
-    if (questions.every(({ missing }) => missing.length === 0)) print('No answer is missing.');
-    const pictures = [...new Set(questions.flatMap(({ missing }) => missing.map(({ image }) => image)))];
-    if (pictures.length > 0) {
-      print('');
-      print('This run cannot ask them again. A new run asks every question about these pictures and');
-      print('pays for all of them:');
-      print(
-        `${deps.calledAs} run ${quoted(file.settings.source)}${settingsOf(file, deps)} ${pictures.map((image) => `--include ${quoted(globOf(image))}`).join(' ')}`,
-      );
-    }
+    const unasked = file.totals.found - file.images.length;
+    if (unasked > 0) print(`${plural(unasked, 'more picture')}: not asked about yet`);
+    const summary = summaryNow({ recorded, live: null }, deps.now());
+    const state = honestState(summary.state, summary.counts, summary.images * summary.prompts.length);
+    const none = unasked === 0 && questions.every(({ missing }) => missing.length === 0);
+    print(none ? 'No answer is missing.' : '');
+    const line = lineOf(deps, recorded.run, recorded.place);
+    if (!none) nextSteps({ ...summary, state }, line, { which: false }).forEach(print);
     return EXIT.ok;
   }
   overview(recorded.run, file.state, file.totals.found, questions, deps.terminal.columns()).forEach(print);
   print('');
   print(`All of it: ${recorded.place}/results.json`);
   return EXIT.ok;
-}
-
-/** Flags that make a new run ask as this one did, as far as the results tell; its prompts file they do not. */
-function settingsOf({ settings }: ResultsFile, { config }: Deps): string {
-  return (
-    (settings.model === config.model ? '' : ` --model ${quoted(settings.model)}`) +
-    (settings.detail === config.detail ? '' : ` --detail ${settings.detail}`)
-  );
 }
 
 function overview(
@@ -79,6 +72,7 @@ function overview(
   width: number,
 ): string[] {
   const missing = questions.reduce((sum, question) => sum + found - question.answered, 0);
+  const recalled = questions.some((question) => question.recalled > 0);
   const shown = state === 'complete' && missing > 0 ? 'incomplete' : state;
   return [
     `Run ${run}: ${shown}, ${count(found)} pictures${missing > 0 ? `, ${count(missing)} answers missing` : ''}`,
@@ -90,14 +84,16 @@ function overview(
         { title: 'Match', align: 'right' },
         { title: 'Counted', align: 'right' },
         { title: 'Answered', align: 'right' },
+        ...(recalled ? [{ title: 'Recalled', align: 'right' as const }] : []),
         { title: 'Pictures', shrinks: true },
       ],
-      questions.map(({ id, name, matches, counted, answered }) => [
+      questions.map(({ id, name, matches, counted, answered, recalled: ofThem }) => [
         name,
         id,
         count(matches.length),
         count(counted),
         of(answered, found),
+        ...(recalled ? [count(ofThem)] : []),
         matches
           .slice(0, SHOWN_PICTURES)
           .map(({ image }) => image)
@@ -115,16 +111,3 @@ function questionOf(questions: QuestionResults[], id: string): QuestionResults {
     `--match is ${JSON.stringify(id)}: the run's questions are ${questions.map((known) => known.id).join(', ')}.`,
   );
 }
-
-/** For a shell to read; what a terminal would act on is written as bash and zsh spell it, and stays one line. */
-const quoted = (text: string): string => {
-  if (/^[\w./:@%+=-]+$/.test(text)) return text;
-  const spelt = printableJson(JSON.stringify(text))
-    .slice(1, -1)
-    .replaceAll('\\"', '"')
-    .replaceAll("'", "\\'");
-  return /[\\]/.test(spelt) ? `$'${spelt}'` : `'${text}'`;
-};
-
-/** A glob that matches this name only. */
-const globOf = (name: string): string => name.replace(/[*?[\]{}()!+@\\]/g, '\\$&');

@@ -1,39 +1,55 @@
 import { WorkflowNotFoundError } from '@temporalio/client';
-import type { RunState } from '../../shared/types.ts';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { modelQueueOf } from '../../shared/names.ts';
+import type { Retry } from '../../shared/types.ts';
+import { checkOnly, retryOf, type RetryFlags } from '../ask-again.ts';
 import { connectServer, type Server } from '../connection.ts';
-import { tellRun } from '../control-run.ts';
+import { retryFailed, standingOf, tellRun } from '../control-run.ts';
 import { EXIT, UsageError, type Deps } from '../deps.ts';
 import { createDisplay, type Display } from '../display.ts';
-import { runsOf } from '../find-run.ts';
+import { findRunTo, runsOf } from '../find-run.ts';
 import { follow } from '../follow.ts';
 import { configOf, summaryNow } from '../look-at-run.ts';
-import { hasEnded, type RecordedRun } from '../runs.ts';
+import { lineOf, missingOf, nextSteps } from '../next-steps.ts';
+import { hasEnded, isComplete, type RecordedRun } from '../runs.ts';
+import { startAgain } from '../start-run.ts';
 import { onBlockOf, requireKey, sayUnderWay } from './run.ts';
 
-export interface ResumeFlags {
+export interface ResumeFlags extends RetryFlags {
   json?: boolean;
   onBlock?: string;
   results?: string;
 }
 
-/** `resume [RUN]`: goes on with a run that is paused, blocked, detached, or was interrupted by a crash. */
+/**
+ * `resume [RUN]`: goes on with a run, whatever ended or stopped it. One under way is told to go on, and to ask again
+ * what failed where a flag says so; one that has ended, or that the server does not know, is started once more under
+ * its own workflow ID and asks what is missing.
+ *
+ * @param always - Asks again what failed of a run under way also when no flag says so.
+ */
 export async function resumeCommand(
   deps: Deps,
   name: string | undefined,
   flags: ResumeFlags,
+  always = false,
 ): Promise<number> {
-  const recorded = await runToResume(deps, name, flags.results);
+  const retry = retryOf(flags);
+  const recorded = await findRunTo('go on', deps, name, flags.results);
   const display = createDisplay(deps.terminal, { json: flags.json === true, now: deps.now });
-  if (hasEnded(recorded)) return alreadyEnded(deps, display, recorded);
+  if (nothingLeft(recorded, retry)) return sayNothingLeft(deps, display, recorded);
+  await checkOnly(deps.openStore(recorded.place), recorded, retry);
   const { simulated } = recorded.plan.account;
   if (!simulated) requireKey(deps);
+  requireAccount(deps, recorded);
   const onBlock = onBlockOf(deps, flags.onBlock);
   const server = await connectServer(deps, configOf(deps, recorded), {
     worker: true,
     log: (line) => display.say(line),
   });
   try {
-    await goOn(server, recorded);
+    const asksAgain = always || Object.keys(retry).length > 0;
+    const { startedAgain, said } = await goOn(deps, server, display, recorded, retry, asksAgain);
     const { workflowId } = recorded.plan;
     display.start({
       server: server.label,
@@ -44,12 +60,14 @@ export async function resumeCommand(
       webUi: server.webUi(workflowId),
       simulated,
     });
+    if (said !== null) display.say(said);
     await sayUnderWay(server, (text) => display.say(text), recorded.run);
     return await follow(deps, server, display, {
       run: recorded.run,
       workflowId,
       results: recorded.place,
       onBlock,
+      earlierRecord: startedAgain ? (recorded.progress?.updatedAt ?? null) : null,
       hints: [],
     });
   } finally {
@@ -57,63 +75,100 @@ export async function resumeCommand(
   }
 }
 
-async function runToResume(
+/** Going on is safe to ask of a run that goes on already. */
+async function goOn(
   deps: Deps,
-  name: string | undefined,
-  results: string | undefined,
-): Promise<RecordedRun> {
-  const { runs, root } = runsOf(deps, results);
-  const recorded = name === undefined ? await runs.latestUnfinished() : await runs.read(name);
-  if (recorded !== null) return recorded;
-  throw new UsageError(
-    name === undefined
-      ? `No run below ${root} waits to go on. \`${deps.calledAs} list\` shows the runs that are there.`
-      : `There is no run ${JSON.stringify(name)} below ${root}. \`${deps.calledAs} list\` shows those that are there.`,
-  );
+  server: Server,
+  display: Display,
+  recorded: RecordedRun,
+  retry: Retry,
+  asksAgain: boolean,
+): Promise<{ startedAgain: boolean; said: string | null }> {
+  const { workflowId } = recorded.plan;
+  const { is, priority } = await standingOf(server.client, workflowId);
+  if (is !== 'running') {
+    if (is === 'unknown') await untilNobodyIsAtIt(deps, server, display, recorded);
+    await startAgain(server, recorded, retry, priority);
+    return { startedAgain: true, said: null };
+  }
+  try {
+    await tellRun(server.client, workflowId, 'resume');
+    const said = asksAgain ? await retryFailed(server.client, workflowId, retry) : null;
+    return { startedAgain: false, said };
+  } catch (error) {
+    // It ended a moment ago: following it tells how.
+    if (error instanceof WorkflowNotFoundError) return { startedAgain: false, said: null };
+    throw error;
+  }
 }
 
-/** Going on is safe to ask of a run that goes on already. */
-async function goOn(server: Server, recorded: RecordedRun): Promise<void> {
-  try {
-    await tellRun(server.client, recorded.plan.workflowId, 'resume');
-  } catch (error) {
-    if (!(error instanceof WorkflowNotFoundError)) throw error;
-    const running = await isKnown(server, recorded.plan.workflowId);
-    // It ended a moment ago or without a last record: following it tells how.
-    if (running) return;
-    throw new Error(
-      `the Temporal server does not know run ${recorded.run}: it was started on another server, or that server's ` +
-        'data is gone. Its answers so far are in its results; start a new run for the rest',
-      { cause: error },
+/** A run under way records itself every half a minute and more often. */
+const SILENT_MS = 60_000;
+const LOOK_MS = 2_000;
+
+/**
+ * Of a run that this server does not know, makes sure that it is not under way on another one, where it would be paid
+ * twice: its record must stand still. Throws a {@link UsageError} when it does not.
+ */
+async function untilNobodyIsAtIt(
+  deps: Deps,
+  server: Server,
+  display: Display,
+  recorded: RecordedRun,
+): Promise<void> {
+  const { run, progress } = recorded;
+  if (progress === null || hasEnded(recorded) || ['paused', 'blocked'].includes(progress.state)) return;
+  const quietAt = Date.parse(progress.updatedAt) + SILENT_MS;
+  if (deps.now() < quietAt) {
+    const seconds = Math.ceil((quietAt - deps.now()) / 1000);
+    display.say(
+      `This server does not know run ${run}, which was recorded a moment ago. For ${seconds} s it is watched whether ` +
+        'another server is at it.',
+    );
+  }
+  const { runs } = runsOf(deps, recorded.root);
+  while (deps.now() < quietAt) {
+    await sleep(Math.min(LOOK_MS, quietAt - deps.now()));
+    const now = await runs.read(run);
+    if (now === null || now.progress === null || now.progress.updatedAt === progress.updatedAt) continue;
+    throw new UsageError(
+      `Run ${run} is under way on another server than ${server.label}. Name that one with --address or ` +
+        'TEMPORAL_ADDRESS.',
     );
   }
 }
 
-async function isKnown(server: Server, workflowId: string): Promise<boolean> {
-  try {
-    await server.client.workflow.getHandle(workflowId).describe();
-    return true;
-  } catch {
-    return false;
-  }
+/** On the embedded engine a run's calls wait for ever in the queue of an account that is not this command's. */
+function requireAccount(deps: Deps, recorded: RecordedRun): void {
+  const config = configOf(deps, recorded);
+  const { modelQueue, account } = recorded.plan;
+  if (config.address !== null || modelQueueOf(config.taskQueue, config.account) === modelQueue) return;
+  throw new UsageError(
+    `Run ${recorded.run} asks the account ${account.label} at ${account.endpoint} by the queue ${modelQueue}; ` +
+      `these settings are for ${config.account.label} at ${config.account.endpoint}. Set ACCOUNT, OPENAI_BASE_URL ` +
+      'and TASK_QUEUE as they were when it was started.',
+  );
 }
 
-const STATUS: Partial<Record<RunState, number>> = { complete: EXIT.ok, incomplete: EXIT.incomplete };
+/** Whether asking again would ask nothing: every answer is there, or only refusals are left and stay so. */
+function nothingLeft(recorded: RecordedRun, retry: Retry): boolean {
+  if (isComplete(recorded)) return true;
+  if (recorded.progress?.state !== 'incomplete' || retry.refused === true) return false;
+  const { missing, refused } = missingOf(summaryNow({ recorded, live: null }, 0));
+  return missing > 0 && missing === refused;
+}
 
-function alreadyEnded(deps: Deps, display: Display, recorded: RecordedRun): number {
+function sayNothingLeft(deps: Deps, display: Display, recorded: RecordedRun): number {
   const summary = summaryNow({ recorded, live: null }, deps.now());
-  const exitStatus = STATUS[recorded.progress?.state ?? 'failed'] ?? EXIT.failed;
+  const exitStatus = isComplete(recorded) ? EXIT.ok : EXIT.incomplete;
   display.end({
     exitStatus,
     error: null,
     summary,
     hints:
       exitStatus === EXIT.ok
-        ? ['Nothing is left to do.']
-        : [
-            'This run has ended: resume cannot ask its missing answers again. Which they are, and how a new run asks:',
-            `  ${deps.calledAs} results ${recorded.run} --missing`,
-          ],
+        ? ['Nothing is left to do: every question is answered. Nothing was asked.']
+        : ['Nothing was asked.', ...nextSteps(summary, lineOf(deps, recorded.run, recorded.place))],
   });
   return exitStatus;
 }

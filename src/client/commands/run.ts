@@ -12,6 +12,7 @@ import {
   storedLimits,
   untilFelt,
 } from '../limits.ts';
+import { lineOf } from '../next-steps.ts';
 import { noWorker } from '../notices.ts';
 import { workersPoll } from '../observe.ts';
 import { estimateLines } from '../render/estimate.ts';
@@ -19,7 +20,7 @@ import { priorityOf, runInputOf, type RunFlags } from '../run-input.ts';
 import { plural } from '../../shared/phrases.ts';
 import type { LimitSettings, RunInput } from '../../shared/types.ts';
 import type { Estimate } from '../../shared/single.ts';
-import { startRun } from '../start-run.ts';
+import { startRun, type StartedRun } from '../start-run.ts';
 import { runsUnderWay } from '../under-way.ts';
 
 /** `run SOURCE`: analyses every picture of a folder or a bucket. */
@@ -134,7 +135,12 @@ export async function startAndFollow(
     if (said !== null) display.say(said);
     await sayUnderWay(server, (text) => display.say(text), started.run);
     if (flags.detach === true) return await leaveDetached(deps, server, started, (text) => display.say(text));
-    return await follow(deps, server, display, { ...started, onBlock, hints: options.hints });
+    return await follow(deps, server, display, {
+      ...started,
+      onBlock,
+      earlierRecord: null,
+      hints: options.hints,
+    });
   } finally {
     await server.close();
   }
@@ -188,7 +194,7 @@ export async function sayUnderWay(
 async function leaveDetached(
   deps: Deps,
   server: Server,
-  started: { run: string; workflowId: string },
+  started: StartedRun,
   say: (text: string) => void,
 ): Promise<number> {
   await server.engine?.hold(started.workflowId);
@@ -198,7 +204,8 @@ async function leaveDetached(
   } else {
     say(`The engine stays until the run has ended; \`${deps.calledAs} stop\` ends it before.`);
   }
-  say(`Look at it:  ${deps.calledAs} status ${started.run}`);
-  say(`Watch it:    ${deps.calledAs} resume ${started.run}`);
+  const line = lineOf(deps, started.run, started.results);
+  say(`Look at it:  ${line('status')}`);
+  say(`Watch it:    ${line('resume')}`);
   return EXIT.ok;
 }

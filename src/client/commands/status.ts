@@ -3,10 +3,11 @@ import { liveView } from '../live-view.ts';
 import { lookAtRun, summaryNow } from '../look-at-run.ts';
 import { EXIT, type Deps } from '../deps.ts';
 import { findRun } from '../find-run.ts';
+import { lineOf, nextSteps } from '../next-steps.ts';
 import { labelled } from '../render/format.ts';
 import { plainLine } from '../render/live.ts';
 import { honestState, summaryLines } from '../render/summary.ts';
-import { hasEnded } from '../runs.ts';
+import { isEnd } from '../runs.ts';
 
 /** `status [RUN]`: how a run stands, with or without a worker. */
 export async function statusCommand(
@@ -30,14 +31,14 @@ export async function statusCommand(
     return EXIT.ok;
   }
   summaryLines(summary, deps.terminal.columns()).forEach(print);
-  if (view !== null && !hasEnded(recorded)) print(plainLine(view));
+  if (view !== null && !isEnd(view.state)) print(plainLine(view));
   const block = (now.live?.progress ?? recorded.progress)?.block ?? null;
   if (block !== null) {
     const width = deps.terminal.columns();
     [...labelled('BLOCKED', block.reason, width), ...labelled('', block.remedy, width)].forEach(print);
   }
-  if (['paused', 'blocked', 'interrupted'].includes(summary.state)) {
-    print(`Go on with: ${deps.calledAs} resume ${recorded.run}`);
-  }
+  const { images, prompts, counts } = summary;
+  const state = honestState(summary.state, counts, images * prompts.length);
+  nextSteps({ ...summary, state }, lineOf(deps, recorded.run, recorded.place)).forEach(print);
   return EXIT.ok;
 }

@@ -10,6 +10,9 @@ export const count = (n: number): string => number.format(n);
 export const of = (n: number, total: number | null): string =>
   `${count(n)} of ${total === null ? 'unknown' : count(total)}`;
 
+/** What is said of answers that another run had paid for. */
+export const recalledText = (n: number): string => `${count(n)} recalled from earlier runs, at no cost`;
+
 /** `450 ms`, `9.3 s`, `2 min 05 s`, `1 h 11 min`, `2 d 3 h`; `unknown` for `null`. */
 export function duration(ms: number | null): string {
   if (ms === null || !Number.isFinite(ms) || ms < 0) return 'unknown';

@@ -3,7 +3,7 @@ import stringWidth from 'string-width';
 import { inWords, plural } from '../../shared/phrases.ts';
 import type { AccountLimits, FailureKind, FailureLine } from '../../shared/types.ts';
 import type { LiveView } from '../live-view.ts';
-import { bar, clock, count, cut, LABEL, labelled, of, pad, percent } from './format.ts';
+import { bar, clock, count, cut, LABEL, labelled, of, pad, percent, recalledText } from './format.ts';
 
 const BAR = 40;
 /** Room beside the bar: percentage and time. */
@@ -38,7 +38,10 @@ export function liveLines(view: LiveView, width: number, colors: Colors): string
   fact('State', stateOf(view) + (going ? ' (Ctrl-C pauses)' : ''), going ? undefined : colors.yellow);
   line('');
   fact('Pictures', `${of(view.picturesDone, view.pictures)}${view.listing ? ' found so far' : ''} done`);
-  fact('Answers', of(view.answered, view.questions));
+  fact(
+    'Answers',
+    of(view.answered, view.questions) + (view.recalled > 0 ? `, ${recalledText(view.recalled)}` : ''),
+  );
   fact(
     'Requests',
     `${count(view.lastMinute.requests)} in the last minute, ${allowed(view.limits.requestsPerMinute, view.limits)}`,
@@ -100,7 +103,8 @@ export function plainLine(view: LiveView): string {
     view.simulated ? `SIMULATED ${view.run}` : view.run,
     stateOf(view),
     `pictures ${of(view.picturesDone, view.pictures)}`,
-    `answers ${of(view.answered, view.questions)}`,
+    `answers ${of(view.answered, view.questions)}` +
+      (view.recalled > 0 ? ` (${count(view.recalled)} recalled)` : ''),
     `matches ${count(view.prompts.reduce((sum, { matches }) => sum + matches, 0))}`,
     `failed ${count(view.failed)}`,
     `under way ${count(view.callsUnderWay)}`,

@@ -1,5 +1,6 @@
+import { plural } from '../../shared/phrases.ts';
 import type { Counts, RunState } from '../../shared/types.ts';
-import { count, duration, labelled, of } from './format.ts';
+import { count, duration, labelled, of, recalledText } from './format.ts';
 import { table } from './table.ts';
 
 /** What is said of a run that has ended or stands still. */
@@ -83,6 +84,7 @@ export function summaryLines(summary: Summary, width: number): string[] {
             ? `, ${count(unasked)} not there yet`
             : ''),
     ),
+    ...(counts.recalled > 0 ? fact('', recalledText(counts.recalled)) : []),
     ...(failures.length > 0
       ? fact('Failures', failures.map(([kind, n]) => `${kind} ${count(n)}`).join(', '))
       : []),
@@ -96,6 +98,12 @@ export function summaryLines(summary: Summary, width: number): string[] {
       `${count(counts.tries)}, ${count(counts.rateLimited)} answered 429, ` +
         `${count(counts.fallbacks)} fell back to base64`,
     ),
+    ...(counts.possiblyPaid > 0
+      ? fact(
+          'Given up',
+          `${plural(counts.possiblyPaid, 'call')} while under way, by a cancel: possibly paid, without an answer`,
+        )
+      : []),
     ...(summary.elapsedMs === null ? [] : fact('Time', duration(summary.elapsedMs))),
     ...(summary.recordedMsAgo === null
       ? []

@@ -1,0 +1,172 @@
+import { addCounts, noCounts, subtractCounts } from '../shared/counts.ts';
+import { batchWorkflowIdOf, files } from '../shared/names.ts';
+import type { RecordedAnswer, Rebuilt } from '../shared/rebuilt.ts';
+import type { Counts, ImagePage, Plan, Progress, Shard } from '../shared/types.ts';
+import { type Found, findAnswers } from './find-answers.ts';
+import type { AnswerStore } from './ports.ts';
+import { brokenRun } from './run-failure.ts';
+import { parsed, planHash, type RunFiles, type RunPlace } from './run-files.ts';
+import { countShard } from './salvage-batch.ts';
+import { createSaveResults } from './save-results.ts';
+import { createSaveSegment } from './save-segment.ts';
+import { createShardReader, keepShard } from './shards.ts';
+
+export interface RebuildDeps {
+  files: RunFiles;
+  answers: AnswerStore;
+  /** What the histories of a batch's workflow hold; empty where nobody can say. */
+  answersOf: (workflowId: string) => Promise<RecordedAnswer[]>;
+}
+
+/**
+ * Writes the views of a run again, which is at work nowhere: `results.json` and `minutes.json`, and where they are
+ * missing the progress record and the index segments. They follow from `run.json`, the listed pages and the shards; an
+ * answer that a shard misses is looked for in the answer store and in the batch's histories, and kept in the shard.
+ *
+ * Asks the model nothing. Of another run's answers it takes only those that this run must have recalled: a run that
+ * ended with an outcome for every question had one for each.
+ *
+ * Throws a `Blocked` failure that names the file, where `run.json` or a listed page is gone or damaged.
+ */
+export function createRebuildResults(deps: RebuildDeps) {
+  const shards = createShardReader(deps.files);
+  const saveSegment = createSaveSegment({ ...deps, shards });
+  const saveResults = createSaveResults({ ...deps, shards, answersOf: () => Promise.resolve([]) });
+
+  return async function rebuildResults(results: string): Promise<Rebuilt> {
+    const store = deps.files.store(results);
+    const runJson = await store.read(files.run);
+    if (runJson === null) throw brokenRun(`${results}/${files.run} is gone`);
+    const place: RunPlace = { results, plan: planHash(runJson) };
+    const plan = await deps.files.plan(place);
+    const pages = await listedPages(deps.files, place);
+    const recordedText = await store.read(files.progress);
+    const recorded =
+      recordedText === null ? null : parsed<Progress>(recordedText, `${results}/${files.progress}`);
+    if (pages.reduce((sum, { images }) => sum + images.length, 0) < (recorded?.images ?? 0))
+      throw brokenRun(`${results}/${files.page(pages.length)} is gone`);
+
+    const wrote: string[] = [files.results, files.minutes, ...(recorded === null ? [files.progress] : [])];
+    const segments = new Set(await store.list('index'));
+    const found: Found = { fromStore: 0, fromHistory: 0 };
+    let counts = noCounts();
+    let lastAt = plan.createdAt;
+    let batch = 0;
+    for (const page of pages) {
+      const firstBatch = batch;
+      let whole = true;
+      let added = false;
+      for (let first = 0; first < page.images.length; first += plan.batchSize, batch += 1) {
+        const images = Math.min(plan.batchSize, page.images.length - first);
+        const before = await shards.read(place, batch);
+        const missing = await findAnswers(deps, {
+          plan,
+          page,
+          first,
+          images,
+          shard: before,
+          begun: recorded === null || batch < (recorded.begun ?? Infinity),
+          hadAll: recorded !== null && ['complete', 'incomplete'].includes(recorded.state),
+          workflowId: batchWorkflowIdOf(plan.workflowId, batch),
+        });
+        found.fromStore += missing.fromStore;
+        found.fromHistory += missing.fromHistory;
+        const shard =
+          missing.images.length === 0
+            ? before
+            : await keepShard(store, shardOf(batch, before, missing.images));
+        if (shard !== before) wrote.push(files.shard(batch));
+        added ||= shard !== before;
+        whole &&= shard !== null && hasOutcomes(shard, images, plan);
+        if (shard !== null) counts = addCounts(counts, countShard(plan, shard));
+        if (shard !== null && shard.endedAt > lastAt) lastAt = shard.endedAt;
+      }
+      const segment = files.segment(page.page);
+      const isThere = segments.has(segment.slice('index/'.length));
+      if (isThere ? added : whole && batch > firstBatch) {
+        await saveSegment({ ...place, page: page.page, firstBatch, batches: batch - firstBatch });
+        wrote.push(segment);
+      }
+    }
+    const progress = recorded ?? progressOf(plan, pages, counts, lastAt);
+    const changed = !isSame(progress.counts, counts);
+    // The run's own sums are kept where they say the same, in its own order, so that the same text comes of it.
+    const now: Progress = changed ? { ...progress, counts } : progress;
+    await saveResults({
+      ...place,
+      progress: now,
+      pages: pages.map(({ images }) => images.length),
+      full: true,
+      final: true,
+    });
+    const images = pages.reduce((sum, page) => sum + page.images.length, 0);
+    return {
+      ...found,
+      wrote: wrote.sort(),
+      images,
+      questions: images * plan.prompts.length,
+      answered: counts.answered,
+      failed: counts.failed,
+    };
+  };
+}
+
+async function listedPages(runFiles: RunFiles, place: RunPlace): Promise<ImagePage[]> {
+  const names = await runFiles.store(place.results).list('images');
+  return Promise.all(names.map((_, page) => runFiles.page(place, page)));
+}
+
+/** What was found of a batch, with the times of what is recorded of it: nobody knows when the rest began and ended. */
+function shardOf(batch: number, before: Shard | null, images: Shard['images']): Shard {
+  const times = images.flatMap(({ startedAt, endedAt }) => [startedAt, endedAt]).sort();
+  const startedAt = before?.startedAt ?? times[0] ?? '';
+  return { batch, startedAt, endedAt: before?.endedAt ?? times.at(-1) ?? startedAt, images };
+}
+
+const hasOutcomes = (shard: Shard, images: number, plan: Plan): boolean =>
+  shard.images.length === images &&
+  shard.images.every((image) => plan.prompts.every(({ id }) => image.prompts[id] !== undefined));
+
+/** Whether two sums are equal, whatever the order of their parts. */
+function isSame(a: Counts, b: Counts): boolean {
+  const { matches, failures, ...numbers } = subtractCounts(a, b);
+  return [numbers, matches, failures].every((part) => Object.values(part).every((n) => n === 0));
+}
+
+/** The record of a run that has none any more. `running` is what a record says of a run that nobody has ended. */
+function progressOf(plan: Plan, pages: readonly ImagePage[], counts: Counts, lastAt: string): Progress {
+  const images = pages.reduce((sum, page) => sum + page.images.length, 0);
+  const batches = pages.reduce((sum, page) => sum + Math.ceil(page.images.length / plan.batchSize), 0);
+  const questions = images * plan.prompts.length;
+  const listed = pages.at(-1)?.next === null;
+  const hasEnded = listed && counts.answered + counts.failed === questions;
+  return {
+    run: plan.run,
+    workflowId: plan.workflowId,
+    state: hasEnded ? (counts.failed === 0 ? 'complete' : 'incomplete') : 'running',
+    source: plan.source,
+    simulated: plan.account.simulated,
+    model: plan.model,
+    limits: { ...plan.limits, from: 'start', spareTokens: 0 },
+    startedAt: plan.createdAt,
+    updatedAt: lastAt,
+    images,
+    listed,
+    skipped: pages.reduce((sum, page) => sum + page.skipped.length, 0),
+    batches,
+    batchesDone: hasEnded ? batches : 0,
+    begun: batches,
+    promptsPerImage: plan.prompts.length,
+    prompts: plan.prompts.map(({ id, name }) => ({ id, name })),
+    tokensPerCall: plan.tokensPerCall,
+    counts,
+    ended: counts,
+    running: [],
+    block: null,
+    warnings: [],
+    recentFailures: [],
+    activeMs: Date.parse(lastAt) - Date.parse(plan.createdAt),
+    remainingMs: null,
+    minutes: [],
+  };
+}

@@ -1,0 +1,84 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { connectServer, type Server } from '../connection.ts';
+import { standingOf } from '../control-run.ts';
+import { EXIT, UsageError, type Deps } from '../deps.ts';
+import { createDisplay } from '../display.ts';
+import { findRunTo, runsOf } from '../find-run.ts';
+import { configOf, summaryNow } from '../look-at-run.ts';
+import { lineOf, nextSteps } from '../next-steps.ts';
+import { noWorker } from '../notices.ts';
+import { workersPoll } from '../observe.ts';
+import { hasEnded, type RecordedRun } from '../runs.ts';
+
+export interface StopFlags {
+  json?: boolean;
+  results?: string;
+}
+
+/** A run closes within 15 s of its cancel; a worker that has just been started needs some more. */
+const CANCEL_MS = 60_000;
+const LOOK_MS = 500;
+
+/**
+ * `cancel [RUN]`: ends a run early, keeping what is answered, and says what is kept. Where no worker is there the
+ * server keeps the request for one.
+ */
+export async function cancelCommand(deps: Deps, name: string | undefined, flags: StopFlags): Promise<number> {
+  const recorded = await findRunTo('stop', deps, name, flags.results);
+  const display = createDisplay(deps.terminal, { json: flags.json === true, now: deps.now });
+  const config = configOf(deps, recorded);
+  const log = (line: string): void => display.say(line);
+  // Without a worker at first: none shall ask a question before the request is there.
+  const server = await connectServer(deps, config, { worker: false, log });
+  let working: Server | null = null;
+  try {
+    const { workflowId } = recorded.plan;
+    await refuseUnlessRunning(deps, server, recorded);
+    const polled = await workersPoll(server.client, server.namespace, server.taskQueue);
+    await server.client.workflow.getHandle(workflowId).cancel();
+    display.say(`Cancelling run ${recorded.run}: calls under way have 10 s to end.`);
+    if (polled === false && server.engine !== null && config.apiKey !== null) {
+      working = await connectServer(deps, config, { worker: true, log });
+    }
+    const awaited = polled !== false || working !== null;
+    const closed = awaited && (await hasClosed(server, workflowId));
+    const { runs } = runsOf(deps, recorded.root);
+    const now = (await runs.read(recorded.run)) ?? recorded;
+    const summary = summaryNow({ recorded: now, live: null }, deps.now());
+    display.end({
+      exitStatus: EXIT.ok,
+      error: null,
+      summary,
+      hints: closed
+        ? ['Every answer so far is kept.', ...nextSteps(summary, lineOf(deps, now.run, now.place))]
+        : ['The server has noted the cancel; it is done when a worker is there.', ...whoWorks(deps, server)],
+    });
+    return EXIT.ok;
+  } finally {
+    await working?.close();
+    await server.close();
+  }
+}
+
+/** Throws a {@link UsageError} that says why nothing can be stopped. */
+export async function refuseUnlessRunning(deps: Deps, server: Server, recorded: RecordedRun): Promise<void> {
+  const { is } = await standingOf(server.client, recorded.plan.workflowId);
+  if (is === 'running') return;
+  const { run, place, progress } = recorded;
+  const why =
+    is === 'unknown' && !hasEnded(recorded)
+      ? `${server.label} does not know run ${run}: it is on another server, or that server's data is gone.`
+      : `Run ${run} is not under way: ${hasEnded(recorded) ? `it is ${progress?.state ?? ''}` : 'its workflow was ended'}.`;
+  const summary = summaryNow({ recorded, live: null }, deps.now());
+  throw new UsageError([why, ...nextSteps(summary, lineOf(deps, run, place))].join('\n'));
+}
+
+const whoWorks = (deps: Deps, server: Server): string[] =>
+  server.engine === null ? [noWorker(deps, server)] : [];
+
+async function hasClosed(server: Server, workflowId: string): Promise<boolean> {
+  for (const end = Date.now() + CANCEL_MS; Date.now() < end; await sleep(LOOK_MS)) {
+    if ((await standingOf(server.client, workflowId)).is !== 'running') return true;
+  }
+  return false;
+}
