@@ -1,6 +1,7 @@
+import { AsyncResource } from 'node:async_hooks';
 import type { Context } from '@temporalio/activity';
 
-/** Whether a workflow execution has not ended. A rejection counts as "yes". */
+/** Whether a workflow execution has not ended; called in the activity's context. A rejection counts as "yes". */
 export type WorkflowIsOpen = (workflowId: string, runId: string) => Promise<boolean>;
 
 /** So often a call that was called off asks whether its workflow is still there. */
@@ -29,10 +30,11 @@ export async function whileWanted<T>(
     if (open) timer = setTimeout(() => void look(), LOOK_MS);
     else aborter.abort();
   }
-  const onCancel = (): void => {
+  // The event runs in the context of whoever cancels; who looks may ask for the activity's own.
+  const onCancel = AsyncResource.bind((): void => {
     if (ctx.cancellationDetails?.workerShutdown === true) aborter.abort();
     else void look();
-  };
+  });
 
   ctx.cancellationSignal.addEventListener('abort', onCancel, { once: true });
   try {

@@ -8,18 +8,16 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { Share } from '../../src/activities/allowance.ts';
 import type { AskMemory } from '../../src/activities/ask-memory.ts';
 import { createAskModel } from '../../src/activities/ask-model.ts';
-import { createListImages } from '../../src/activities/list-images.ts';
-import { createPlanRun } from '../../src/activities/plan-run.ts';
 import type { AnswerStore, StoredAnswer } from '../../src/activities/ports.ts';
 import { createTextTokens } from '../../src/activities/text-tokens.ts';
 import { createUrlHealth } from '../../src/activities/url-health.ts';
 import { readConfig } from '../../src/config.ts';
 import { StoreError } from '../../src/shared/result-store.ts';
-import { startLimits } from '../../src/shared/limits.ts';
-import type { AskFailure, AskResult, PlanSummary, Try } from '../../src/shared/types.ts';
+import type { AskFailure, AskResult, Try } from '../../src/shared/types.ts';
 import { type Simulator, startSimulator } from '../../src/simulator/server.ts';
 import { createParts, type Parts } from '../../src/worker/parts.ts';
 import { loadPrompts } from '../../src/worker/prompts-file.ts';
+import { plannedRun } from '../helpers/planned-run.ts';
 import { until } from '../helpers/until.ts';
 
 /** One question by the real activity, against the simulator, with an allowance that writes down what it is told. */
@@ -90,29 +88,7 @@ describe('askModel', () => {
       };
       return { ...source, read };
     };
-    const environment = new MockActivityEnvironment();
-    const planRun = createPlanRun({
-      ...parts,
-      account: config.account,
-      taskQueue: 'test',
-      loadPrompts: () => loadPrompts(config.promptsFile),
-      limits: () => startLimits(config.limits),
-      defaults: { model: config.model, detail: config.detail, results: config.results },
-      api: config.api,
-      route: config.route,
-      maxOutputTokens: config.maxOutputTokens,
-      searchAttributes: () => Promise.resolve([]),
-    });
-    const input = {
-      input: { source, include: ['MARKET*.jpg'] },
-      workflowId: 'w',
-      startedAt: '2026-11-24T00:00:00.000Z',
-      run: '20261124_000000',
-    };
-    const plan = await environment.run<[typeof input], PlanSummary, typeof planRun>(planRun, input);
-    place = { results: plan.results, plan: plan.plan };
-    const list = createListImages(parts);
-    await environment.run(list, { ...place, page: 0, cursor: null, max: 10, found: 0 });
+    place = await plannedRun(config, parts, { source, include: ['MARKET*.jpg'] });
     ask = createAskModel({
       ...parts,
       openSource,
