@@ -8,6 +8,7 @@ export type { Logger } from 'pino';
 /** Fields that may hold a secret, wherever an object with them is logged. Message texts are redacted by their writers. */
 const SECRET_FIELDS = [
   'apiKey',
+  'notifySecret',
   'authorization',
   'Authorization',
   'token',

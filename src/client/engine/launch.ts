@@ -92,7 +92,7 @@ export function engineSpec(deps: Deps, temporal: string): EngineSpec {
     settings: (token) => workerSettings(config, token),
     commands(ports) {
       const env = { ...deps.env };
-      const withoutKey = { ...env, OPENAI_API_KEY: '' };
+      const withoutSecrets = { ...env, OPENAI_API_KEY: '', NOTIFY_SECRET: '' };
       const simulatorUrl = `http://127.0.0.1:${String(ports.simulator)}/v1`;
       const simulator = [
         ...['simulator', '--with-parent', '--port', String(ports.simulator)],
@@ -103,9 +103,9 @@ export function engineSpec(deps: Deps, temporal: string): EngineSpec {
         server: {
           file: temporal,
           args: serverArguments(ports, databaseOf(config.dataDir)),
-          env: withoutKey,
+          env: withoutSecrets,
         },
-        simulator: demo ? { file, args: [...self, ...simulator], env: withoutKey } : null,
+        simulator: demo ? { file, args: [...self, ...simulator], env: withoutSecrets } : null,
         worker: {
           file,
           args: [...self, 'worker', '--with-parent'],

@@ -4,12 +4,14 @@ import { limitsText, type Config } from '../../config.ts';
 /** What a command must have in common with the engine that it joins: whose money, which server, which queue. */
 const MUST = ['OPENAI_API_KEY', 'OPENAI_BASE_URL', 'ACCOUNT', 'TASK_QUEUE', 'STORAGE_EMULATOR_HOST'];
 
-/** A worker's settings as two commands compare them; the key only as a hash that needs the engine's token. */
+/** A worker's settings as two commands compare them; secrets only as hashes that need the engine's token. */
 export function workerSettings(config: Config, token: string): Record<string, string> {
+  const hashed = (secret: string | null): string =>
+    createHmac('sha256', token)
+      .update(secret ?? '')
+      .digest('hex');
   return {
-    OPENAI_API_KEY: createHmac('sha256', token)
-      .update(config.apiKey ?? '')
-      .digest('hex'),
+    OPENAI_API_KEY: hashed(config.apiKey),
     OPENAI_BASE_URL: config.baseUrl,
     ACCOUNT: config.account.label,
     TASK_QUEUE: config.taskQueue,
@@ -21,6 +23,8 @@ export function workerSettings(config: Config, token: string): Record<string, st
     PICTURE_MEMORY_MB: String(config.pictureMemoryBytes / 1_000_000),
     LIMITS: limitsText(config.limits),
     PROMPTS_FILE: config.promptsFile,
+    ANSWERS: config.answers,
+    NOTIFY_SECRET: hashed(config.notifySecret),
     RETENTION_DAYS: String(config.retentionDays),
   };
 }

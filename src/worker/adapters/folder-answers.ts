@@ -77,25 +77,25 @@ export function openFolderAnswers(place: string): AnswerStore & AnswerCache {
     stats: () =>
       all('read', async () => {
         const tally = createAnswerTally();
-        for await (const { bytes, writtenMs } of entryFiles(root)) tally.add({ bytes, writtenMs });
+        await eachEntryFile(root, async (entry) => tally.add(entry));
         return tally.stats();
       }),
 
     prune: ({ now, olderThanMs }) =>
       all('written', async () => {
         const pruned = { damaged: 0, old: 0, bytes: 0, kept: 0 };
-        for await (const { file, bytes, writtenMs } of entryFiles(root)) {
+        await eachEntryFile(root, async ({ file, bytes, writtenMs }) => {
           const old = olderThanMs !== null && now - writtenMs > olderThanMs;
           if (!old && (now - writtenMs < SETTLED_MS || (await isSound(file, read)))) {
             pruned.kept += 1;
-            continue;
+            return;
           }
           await rm(file, { force: true });
           // The folders above it, which take more of the disk than it did; those that are not empty stay.
           await rmdir(path.dirname(file)).catch(() => undefined);
           pruned[old ? 'old' : 'damaged'] += 1;
           pruned.bytes += bytes;
-        }
+        });
         return pruned;
       }),
   };
@@ -107,9 +107,13 @@ async function explain(root: string): Promise<never> {
   throw Object.assign(new Error('the library could not write'), { code: 'ENOENT' });
 }
 
-/** A file holds the lines of one key. */
+/** A file holds the lines of one key. One that has gone meanwhile is nobody's to remove: it may be written anew. */
 async function isSound(file: string, read: (key: string) => Promise<StoredAnswer | null>): Promise<boolean> {
-  const text = await readFile(file, 'utf8');
+  const text = await readFile(file, 'utf8').catch((error: unknown) => {
+    if (systemCode(error) === 'ENOENT') return null;
+    throw error;
+  });
+  if (text === null) return true;
   const keys = new Set([...text.matchAll(/"key":"([0-9a-f]{64})"/g)].map(([, key = '']) => key));
   for (const key of keys) if ((await read(key)) !== null) return true;
   return false;
@@ -122,16 +126,23 @@ interface EntryFile {
   writtenMs: number;
 }
 
-/** The library's index files, of whichever version of it: nothing else below the place is looked at, or removed. */
-async function* entryFiles(root: string): AsyncGenerator<EntryFile> {
+/** Looks at the library's index files, of whichever version of it: at nothing else below the place. */
+async function eachEntryFile(root: string, look: (entry: EntryFile) => Promise<void>): Promise<void> {
+  const lookAt = async (file: string): Promise<void> => {
+    const found = await stat(file).catch(() => null);
+    if (!found?.isFile()) return;
+    const bytes = found.blocks > 0 ? found.blocks * 512 : found.size;
+    await look({ file, bytes, writtenMs: found.mtimeMs });
+  };
   for (const name of await namesIn(root)) {
     if (!/^index-v\d+$/.test(name)) continue;
+    let files: string[] = [];
     for await (const file of filesBelow(path.join(root, name), 2)) {
-      const found = await stat(file).catch(() => null);
-      if (found?.isFile()) {
-        yield { file, bytes: found.blocks > 0 ? found.blocks * 512 : found.size, writtenMs: found.mtimeMs };
-      }
+      if (files.push(file) < FILES_AT_ONCE) continue;
+      await Promise.all(files.map(lookAt));
+      files = [];
     }
+    await Promise.all(files.map(lookAt));
   }
 }
 
