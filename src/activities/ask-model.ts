@@ -70,7 +70,9 @@ export function createAskModel(deps: AskDeps) {
         plan: subject.plan,
         signal: patience,
         mustWait: share.giveBack,
-        warn: (message: string, about: object) => ctx.log.warn(message, { run: subject.plan.run, ...about }),
+        warn(message: string, about: object) {
+          ctx.log.warn(message, { run: subject.plan.run, ...about });
+        },
       };
       return await known.find(question, () => {
         share.waited(performance.now() - started);

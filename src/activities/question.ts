@@ -121,9 +121,12 @@ export function createQuestion(deps: QuestionDeps, parts: QuestionParts): { ask(
         throw toFailure(verdict, memory.tries);
       }
       case 'record':
-      case 'block':
-        ctx.log.error(verdict.action === 'block' ? 'the run must wait' : 'no answer', why);
+        ctx.log.error('no answer', why);
         throw toFailure(verdict, memory.tries);
+      case 'block':
+        ctx.log.error('the run must wait', why);
+        // Requests that reached nobody cost nothing: through a long outage they are not carried along.
+        throw toFailure(verdict, memory.tries.filter(reachedTheServer));
     }
   }
 
@@ -277,6 +280,8 @@ export function createQuestion(deps: QuestionDeps, parts: QuestionParts): { ask(
     },
   };
 }
+
+const reachedTheServer = ({ status, outcome }: Try): boolean => status !== null || outcome === 'Timeout';
 
 const requestIdOf = ({ requestId }: { requestId: string | null }): { requestId?: string } =>
   requestId === null ? {} : { requestId };
