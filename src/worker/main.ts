@@ -121,6 +121,7 @@ export async function startWorkers(config: Config, { logger }: { logger: Logger 
       urlHealth: createUrlHealth(() => performance.now()),
       textTokens: createTextTokens(),
       pictureTokens: createTextTokens(),
+      workflowIsOpen: isRunning,
       tellLimits: createTellLimits({ now: () => limiter.snapshot().limits, tell: tellRun }),
       now: Date.now,
       random: Math.random,

@@ -1,5 +1,6 @@
 import {
   CancellationScope,
+  CancelledFailure,
   condition,
   getExternalWorkflowHandle,
   isCancellation,
@@ -122,8 +123,9 @@ export async function analyzeBatch(input: BatchInput): Promise<BatchResult> {
         open -= 1;
       }
     };
-    /** Of calls that a pause or a block ended: they cost what they cost. */
-    const earlier: Try[] = [];
+    const before = image.recorded?.prompts[prompt.id];
+    /** Of the time before, and of calls that a pause or a block ended: they cost what they cost. */
+    const earlier: Try[] = before?.ok === false ? [...before.failure.tries] : [];
     const unfinished = (err: unknown): void => void earlier.push(...triesOf(err));
     try {
       const result = await gate.through(call, { withdraw: true, unfinished });
@@ -205,6 +207,7 @@ export async function analyzeBatch(input: BatchInput): Promise<BatchResult> {
       const asked = await ask(listedImage, prompt);
       const first = counts.failed === 0;
       record(image, name, prompt.id, asked.outcome);
+      if (!asked.outcome.ok && asked.outcome.failure.possiblyPaid) throw new CancelledFailure('given up');
       hopeless = asked.hopeless;
       if (!asked.outcome.ok && (input.reportImages || first)) await report();
     }

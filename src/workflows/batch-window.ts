@@ -20,10 +20,13 @@ import type { RunControl } from './run-control.ts';
 import { callsNeeded, hasRoom, meanCall, windowOf } from './window.ts';
 
 /** When no batch has said anything for so long, the parent asks the server whether they are still there. */
-const QUIET = '3 minutes';
+const QUIET = '1 minute';
 
 /** So often the parent looks whether a child of an execution before a reset has ended. */
 const LOOK_AGAIN = '10 seconds';
+
+/** A batch whose workflow is ended from outside so often is given up: something is wrong with it. */
+const LOST_AT_MOST = 3;
 
 /** What a batch's workflow is that the parent would wait for in vain. */
 const LOST = Symbol('lost');
@@ -157,13 +160,16 @@ export function createBatchWindow(
       });
     });
     try {
-      const ended = await Promise.race([result, lost]).catch((err: unknown) => {
-        if (runScope.consideredCancelled) throw err;
-        // Somebody ended the child by hand: what it had answered counts, the rest stays without answers.
-        log.warn('a batch ended without its results', { batch: batch + 1, error: String(err) });
-        const salvaged = { ...place, batch, page, first, images, workflowId, again: false };
-        return gate.through(() => salvageBatch(salvaged), { urgent: true });
-      });
+      const ended = await Promise.race([result, lost]).catch(
+        async (err: unknown): Promise<BatchResult | typeof LOST> => {
+          if (runScope.consideredCancelled) throw err;
+          log.warn('a batch ended without its results', { batch: batch + 1, error: String(err) });
+          if (!isCancellation(err) && book.losses(batch) + 1 < LOST_AT_MOST) return LOST;
+          // Somebody cancelled it, or it never ends well: what it had answered counts, the rest stays without answers.
+          const salvaged = { ...place, batch, page, first, images, workflowId, again: false };
+          return gate.through(() => salvageBatch(salvaged), { urgent: true });
+        },
+      );
       if (ended === LOST) {
         log.warn('a batch is gone and starts again', { batch: batch + 1 });
         result.catch(() => {});

@@ -27,6 +27,8 @@ export interface BatchAgain {
   retry: BatchRetry | null;
   /** The run's sums hold what is recorded of it. */
   counted: boolean;
+  /** So often its workflow has ended without its results. */
+  losses: number;
 }
 
 /** A batch to start. */
@@ -86,6 +88,8 @@ export interface RunBook {
   askAgain(todo: RecordedPage['todo'], refused: boolean): number;
   /** A running batch was lost with its workflow: it is started again. */
   lose(batch: number): void;
+  /** How often the workflow of a running batch has been lost before. */
+  losses(batch: number): number;
   begin(batch: number, workflowId: string): void;
   report(report: BatchReport): void;
   /** Takes a batch's final counts; the page that it completes, if it does. */
@@ -182,7 +186,7 @@ export function createRunBook(
 
   const nextAgain = (): BatchAgain | undefined => {
     if (again[0] !== undefined) return again[0];
-    return goesOn ? undefined : { batch: nextBatch, retry: null, counted: false };
+    return goesOn ? undefined : { batch: nextBatch, retry: null, counted: false, losses: 0 };
   };
 
   const pageOf = (batch: number): number | undefined => placeOf(batch, pages, plan.batchSize)?.page;
@@ -234,6 +238,7 @@ export function createRunBook(
             batch,
             retry: { refused: retryRefused, images },
             counted: false,
+            losses: 0,
           })),
         );
       }
@@ -248,7 +253,7 @@ export function createRunBook(
           (goesOn || batch < nextBatch) && !running.has(batch) && !again.some((one) => one.batch === batch),
       );
       for (const { batch, images } of ended) {
-        again.push({ batch, retry: { refused, images }, counted: true });
+        again.push({ batch, retry: { refused, images }, counted: true, losses: 0 });
         batchesDone -= 1;
         const page = pageOf(batch);
         if (page !== undefined) left[page] = (left[page] ?? 0) + 1;
@@ -259,8 +264,12 @@ export function createRunBook(
     lose(batch) {
       const lost = running.get(batch);
       running.delete(batch);
-      if (lost) again.unshift({ batch, retry: lost.retry, counted: lost.counted });
+      if (lost) {
+        const { retry, counted, losses } = lost;
+        again.unshift({ batch, retry, counted, losses: losses + 1 });
+      }
     },
+    losses: (batch) => running.get(batch)?.losses ?? 0,
     begin(batch, id) {
       const wanted = nextAgain();
       if (wanted?.batch !== batch) throw new Error(`batch ${batch} is not the next one`);

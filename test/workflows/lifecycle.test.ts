@@ -45,11 +45,22 @@ test('a cancelled run lets open calls end, keeps what was answered and says that
   expect(answers).toHaveLength(asked);
 });
 
-test('a batch that somebody terminates leaves its pictures without answers, and the run ends and says so', async () => {
+test('a batch that somebody terminates starts again, and no answer that it had is asked again', async () => {
+  harness = await createHarness(inject('temporal'), { simulator: { latency: { medianMs: 300 } } });
+  const source = await harness.pictures(8, distinctPicture);
+  const handle = await harness.start({ source, concurrency: 4 });
+  await until(async () => harness.simulator.ledger.length >= 6);
+  await harness.client.workflow.getHandle(`${handle.workflowId}-batch-1`).terminate('by hand');
+  const result = await handle.result();
+  expect(result).toMatchObject({ state: 'complete', counts: { answered: 48, failed: 0 } });
+  expect(harness.simulator.ledger.filter(({ delivered }) => delivered === true)).toHaveLength(48);
+});
+
+test('a batch that somebody cancels leaves its pictures without answers, and the run ends and says so', async () => {
   harness = await createHarness(inject('temporal'), { simulator: { latency: { medianMs: 300 } } });
   const handle = await harness.start({ source: await harness.pictures(8), concurrency: 4 });
   await until(async () => harness.simulator.ledger.length >= 6);
-  await harness.client.workflow.getHandle(`${handle.workflowId}-batch-1`).terminate('by hand');
+  await harness.client.workflow.getHandle(`${handle.workflowId}-batch-1`).cancel();
   const result = await handle.result();
   expect(result.state).toBe('incomplete');
   expect(result.counts.failures).toEqual({ Lost: expect.any(Number) as number });
