@@ -79,7 +79,7 @@ export async function campaign(options: CampaignOptions): Promise<Report> {
   const strikes = scheduleOf(options.strikes, seed);
   // Slow enough that every strike but the last finds calls on their way.
   const seconds = (strikes.length * STRIKE_MS) / 1000;
-  const requestsPerMinute = Math.max(30, Math.round((pictures * 6 * 60) / Math.max(seconds, 30)));
+  const requestsPerMinute = Math.max(30, Math.round((pictures * 6 * 60) / Math.max(seconds, 20)));
   const world = await createWorld({
     ...options,
     workers: WORKERS,

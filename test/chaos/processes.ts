@@ -61,8 +61,8 @@ export function createWorkers(folder: string, n: number, settings: Record<string
       for (const worker of all) worker.start();
     },
     async kill(which) {
-      const chosen = which === 'all' ? all : [all[which % n]];
-      await Promise.all(chosen.map((worker) => worker?.kill()));
+      const chosen = all.filter((_, i) => which === 'all' || i === which % n);
+      await Promise.all(chosen.map((worker) => worker.kill()));
     },
   };
 }

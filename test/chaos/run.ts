@@ -1,8 +1,10 @@
 import { parseArgs } from 'node:util';
 import { campaign, FAULTS, type Report, STRIKES } from './campaign.ts';
+import { model } from './model.ts';
 
 /**
- * `npm run chaos [-- --seed N | --seeds A,B,C] [--pictures N] [--plain]`: campaigns against the simulator, each from its seed.
+ * `npm run chaos [-- --seed N | --seeds A,B,C] [--pictures N] [--plain] [--model N]`: campaigns against the simulator, each from its seed;
+ * with `--model` N random sequences of what people and operators do.
  * Ends with 1 when one of them found the promise broken, or could not do what it set out to.
  */
 async function main(args: string[]): Promise<void> {
@@ -13,10 +15,15 @@ async function main(args: string[]): Promise<void> {
       seeds: { type: 'string' },
       pictures: { type: 'string', default: '240' },
       plain: { type: 'boolean', default: false },
+      model: { type: 'string' },
     },
   });
   const seeds = (values.seeds ?? values.seed ?? String(Date.now() % 1_000_000)).split(',').map(Number);
   const pictures = Number(values.pictures);
+  if (values.model !== undefined) {
+    for (const seed of seeds) await sequences(seed, Number(values.model));
+    return;
+  }
   for (const seed of seeds) {
     const again = `npm run chaos -- --seed ${seed} --pictures ${pictures}${values.plain ? ' --plain' : ''}`;
     console.log(`seed ${seed}: ${pictures} pictures. Again with: ${again}`);
@@ -30,6 +37,18 @@ async function main(args: string[]): Promise<void> {
     });
     console.log(textOf(report, again));
     if (report.verdict.violations.length > 0 || report.skipped.length > 0) process.exitCode = 1;
+  }
+}
+
+async function sequences(seed: number, runs: number): Promise<void> {
+  const again = `npm run chaos -- --model ${runs} --seed ${seed}`;
+  console.log(`seed ${seed}: ${runs} random sequences. Again with: ${again}`);
+  try {
+    await model({ seed, runs, say: console.log });
+    console.log(`seed ${seed}: the promise was kept`);
+  } catch (error) {
+    console.log(`seed ${seed}: VIOLATED: ${String(error)}\n  again with: ${again}`);
+    process.exitCode = 1;
   }
 }
 
