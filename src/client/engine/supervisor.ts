@@ -126,11 +126,17 @@ class Supervisor {
       const message = error instanceof Error ? error.message : String(error);
       this.#logger.error({ message }, 'the engine failed');
       tell({ state: 'failed', message });
+      await this.#untilHeard();
     } finally {
       await this.#stopAll();
       this.#files.processes.remove();
       control.close();
     }
+  }
+
+  /** One that fails at once still tells the command that has started it and is about to ask. */
+  async #untilHeard(): Promise<void> {
+    for (let waited = 0; !this.#commandsSeen && waited < FIRST_COMMAND_MS; waited += 50) await sleep(50);
   }
 
   #ending(): boolean {
