@@ -8,6 +8,7 @@ import { NOT_ASKED, toFailure } from './failure.ts';
 import { createKnownAnswers } from './known-answers.ts';
 import type { AnswerStore } from './ports.ts';
 import { createQuestion, type QuestionDeps } from './question.ts';
+import { imageKey } from './recall.ts';
 import { brokenRun, runFailure } from './run-failure.ts';
 import type { RunFiles, RunPlace } from './run-files.ts';
 import { createTurnstile } from './turnstile.ts';
@@ -68,6 +69,7 @@ export function createAskModel(deps: AskDeps) {
       const question = {
         key: answerKey(subject.plan, subject.image, subject.prompt),
         plan: subject.plan,
+        image: imageKey(input.page, input.image),
         signal: patience,
         mustWait: share.giveBack,
         warn(message: string, about: object) {

@@ -2,7 +2,7 @@ import type { RecordedAnswer } from '../shared/rebuilt.ts';
 import type { AskResult, ImagePage, ImageResult, Plan, PromptResult, Shard } from '../shared/types.ts';
 import { answerKey } from './answer-key.ts';
 import type { AnswerStore } from './ports.ts';
-import { recallOutcome } from './recall.ts';
+import { imageKey, recallOutcome } from './recall.ts';
 
 /** How many answers were found, and where. */
 export interface Found {
@@ -40,7 +40,7 @@ export async function findAnswers(
   const lost: Question[] = [];
   for (const question of open) {
     const { outcome } = question;
-    const answer = recallOutcome(plan, kept.get(question.key));
+    const answer = recallOutcome(plan, imageKey(page.page, question.index), kept.get(question.key));
     const isOwn = answer !== null && answer.recalledFrom === undefined;
     if (answer !== null && (isOwn || (outcome === undefined && about.hadAll)))
       gained.push({ ...question, answer });

@@ -4,6 +4,7 @@ import { createFindMissing } from './find-missing.ts';
 import { createListImages } from './list-images.ts';
 import { createOpenBatch } from './open-batch.ts';
 import type { AnswerStore } from './ports.ts';
+import { createNotify, type NotifyDeps } from './notify.ts';
 import { createPlanRun, type PlanDeps } from './plan-run.ts';
 import { createSalvageBatch } from './salvage-batch.ts';
 import { createSaveBatch } from './save-batch.ts';
@@ -15,7 +16,9 @@ export type { BatchImage } from './open-batch.ts';
 
 /** Everything but the model's calls: on the ordinary task queue. */
 export function createRunActivities(
-  deps: PlanDeps & Pick<SaveResultsDeps, 'answersOf'> & FindClosedDeps & { answers: AnswerStore },
+  deps: PlanDeps &
+    Pick<SaveResultsDeps, 'answersOf'> &
+    FindClosedDeps & { answers: AnswerStore; notifySecret: NotifyDeps['secret'] },
 ) {
   const shards = createShardReader(deps.files);
   return {
@@ -24,6 +27,7 @@ export function createRunActivities(
     findMissing: createFindMissing({ ...deps, shards }),
     findClosed: createFindClosed(deps),
     openBatch: createOpenBatch({ ...deps, shards }),
+    notify: createNotify({ secret: deps.notifySecret }),
     saveBatch: createSaveBatch(deps),
     salvageBatch: createSalvageBatch(deps),
     saveSegment: createSaveSegment({ ...deps, shards }),

@@ -24,6 +24,8 @@ export interface Question {
   /** By `answerKey`. */
   key: string;
   plan: Pick<Plan, 'results' | 'fresh'>;
+  /** By `imageKey`. */
+  image: string;
   signal: AbortSignal;
   /** Is called when an equal question is being asked and this one waits for it. */
   mustWait: () => void;
@@ -58,20 +60,24 @@ export function createKnownAnswers(store: AnswerStore): KnownAnswers {
 
   async function findOrAsk(question: Question, ask: () => Promise<AskResult>): Promise<StoredAnswer> {
     const kept = await read(question);
-    if (kept !== undefined && recallOutcome(question.plan, kept) !== null) return kept;
-    const entry: StoredAnswer = { answer: await ask(), run: question.plan.results };
+    if (kept !== undefined && recallOutcome(question.plan, question.image, kept) !== null) return kept;
+    const entry: StoredAnswer = {
+      answer: await ask(),
+      run: question.plan.results,
+      image: question.image,
+    };
     await keep(question, entry);
     return entry;
   }
 
   return {
     async find(question, ask) {
-      const { key, plan, signal } = question;
+      const { key, plan, image, signal } = question;
       for (;;) {
         const other = underWay.get(key);
         if (other === undefined) break;
         question.mustWait();
-        const outcome = recallOutcome(plan, (await untilAborted(other, signal)) ?? undefined);
+        const outcome = recallOutcome(plan, image, (await untilAborted(other, signal)) ?? undefined);
         if (outcome !== null) return outcome;
       }
       const asking = findOrAsk(question, ask).finally(() => underWay.delete(key));
@@ -80,7 +86,7 @@ export function createKnownAnswers(store: AnswerStore): KnownAnswers {
         asking.catch(() => null),
       );
       const entry = await asking;
-      return recallOutcome(plan, entry) ?? entry.answer;
+      return recallOutcome(plan, image, entry) ?? entry.answer;
     },
   };
 }

@@ -4,12 +4,15 @@ import { log } from '@temporalio/activity';
 import { redact } from '../shared/redact.ts';
 import type { Counts } from '../shared/types.ts';
 import { statedWaitMs } from './durations.ts';
-import type { RunFiles, RunPlace } from './run-files.ts';
 
 export type NotifyEvent = 'complete' | 'incomplete' | 'cancelled' | 'failed' | 'blocked';
 
-export interface NotifyInput extends RunPlace {
+export interface NotifyInput {
+  /** Whom to tell. */
+  to: string;
   run: string;
+  /** The run's own folder. */
+  results: string;
   simulated: boolean;
   event: NotifyEvent;
   /** When it happened, ISO 8601, UTC. With the event and the place it makes one notification of several deliveries. */
@@ -18,12 +21,9 @@ export interface NotifyInput extends RunPlace {
   reason?: string;
   remedy?: string;
   counts: Pick<Counts, 'images' | 'imagesComplete' | 'answered' | 'failed'>;
-  /** Whom to tell; where it is left out, whom the plan names. A results place that is gone has no plan to read. */
-  to?: string;
 }
 
 export interface NotifyDeps {
-  files: Pick<RunFiles, 'plan'>;
   /** `NOTIFY_SECRET`; `null`: what is sent is not signed, and the log warns of it. */
   secret: string | null;
   fetch?: typeof globalThis.fetch;
@@ -64,10 +64,9 @@ const LONGEST_WAIT_MS = 600_000;
  * some receivers, is in no message.
  */
 export function createNotify(deps: NotifyDeps) {
-  const { files, secret, fetch = globalThis.fetch, now = Date.now, timeoutMs = 10_000 } = deps;
+  const { secret, fetch = globalThis.fetch, now = Date.now, timeoutMs = 10_000 } = deps;
   return async function notify(input: NotifyInput): Promise<void> {
-    const to = await urlOf(files, input);
-    if (to === null) return;
+    const { to } = input;
     const { host } = new URL(to);
     if (secret === null) log.warn('a notification goes out unsigned: set NOTIFY_SECRET', { host });
     const notification = notificationOf(input);
@@ -121,16 +120,6 @@ function notificationOf({ event, at, run, results, simulated, counts, ...input }
     reason: words(input.reason),
     remedy: words(input.remedy),
   };
-}
-
-async function urlOf(files: NotifyDeps['files'], { to, ...place }: NotifyInput): Promise<string | null> {
-  if (to !== undefined) return to;
-  try {
-    return (await files.plan(place)).notify ?? null;
-  } catch (error) {
-    const why = error instanceof Error ? error.message : String(error);
-    throw notNotified(`whom to tell stands in run.json, which cannot be read: ${why}`, { retry: true });
-  }
 }
 
 function notNotified(

@@ -5,7 +5,7 @@ import type { AskResult, BatchRetry, ImageRef, ImageResult, Plan } from '../shar
 import { answerKey } from './answer-key.ts';
 import { withHeartbeat } from './heartbeat.ts';
 import type { AnswerStore, StoredAnswer } from './ports.ts';
-import { recallOutcome } from './recall.ts';
+import { imageKey, recallOutcome } from './recall.ts';
 import type { RunFiles, RunPlace } from './run-files.ts';
 import { runFailure } from './run-failure.ts';
 import type { ShardReader } from './shards.ts';
@@ -59,7 +59,7 @@ export function createOpenBatch(deps: { files: RunFiles; shards: ShardReader; an
         );
         return images.map(({ image, index, recorded }) => {
           const mine = wanted.filter((question) => question.index === index);
-          return batchImage({ plan, image, index, recorded, questions: mine, stored });
+          return batchImage({ plan, page: input.page, image, index, recorded, questions: mine, stored });
         });
       });
     } catch (err) {
@@ -80,17 +80,18 @@ async function storedUnder(answers: AnswerStore, keys: string[]): Promise<Map<st
 
 function batchImage(about: {
   plan: Plan;
+  page: number;
   image: ImageRef;
   index: number;
   recorded: ImageResult | undefined;
   questions: { prompt: string; key: string }[];
   stored: Map<string, StoredAnswer>;
 }): BatchImage {
-  const { plan, image, index, recorded } = about;
+  const { plan, page, image, index, recorded } = about;
   const recalled: Record<string, AskResult> = {};
   for (const { prompt, key } of about.questions) {
     const entry = about.stored.get(key);
-    const answer = entry === undefined ? null : recallOutcome(plan, entry);
+    const answer = entry === undefined ? null : recallOutcome(plan, imageKey(page, index), entry);
     if (answer !== null) recalled[prompt] = answer;
   }
   return {

@@ -31,7 +31,7 @@ export async function summaryOf(
     limits: about.limits,
     tokensPerCall: plan.tokensPerCall,
     searchAttributes: await deps.searchAttributes(),
-    notifies: (plan.notify ?? null) !== null,
+    notify: plan.notify ?? null,
     earlier: about.earlier,
     warnings: about.warning === null ? [] : [about.warning],
   };

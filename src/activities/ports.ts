@@ -142,6 +142,8 @@ export interface StoredAnswer {
   answer: AskResult;
   /** Results place of the run that paid for it. */
   run: string;
+  /** Which of the run's pictures it was asked about (`0/17`: page and index): another one of the same content did not pay. */
+  image: string;
 }
 
 /**

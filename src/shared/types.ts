@@ -187,8 +187,8 @@ export interface PlanSummary {
   tokensPerCall: number;
   /** Search attributes that the namespace has; others are not upserted, which would fail the workflow task. */
   searchAttributes: string[];
-  /** Somebody is to be told when the run ends, fails or blocks. */
-  notifies: boolean;
+  /** URL that is told when the run ends, fails or blocks; `null`: nobody is. */
+  notify: string | null;
   /** Of a run that goes on after it had ended: when it started at first, and how long it had worked; else `null`. */
   earlier: { startedAt: string; activeMs: number } | null;
   /** Shown to a person at the start (route by base64 and why, an estimate near the limit). */

@@ -108,6 +108,7 @@ export async function startWorkers(config: Config, { logger }: { logger: Logger 
       searchAttributes: () => knownSearchAttributes(connection, config.namespace),
       answersOf,
       isRunning,
+      notifySecret: config.notifySecret,
     }),
   });
   const modelWorker = await Worker.create({

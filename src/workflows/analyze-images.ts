@@ -4,6 +4,7 @@ import {
   condition,
   continueAsNew,
   isCancellation,
+  rootCause,
   sleep,
   workflowInfo,
 } from '@temporalio/workflow';
@@ -15,9 +16,13 @@ import { findMissing, listImages, saveResults } from './policies.ts';
 import { createRunBook, type CarriedState } from './run-book.ts';
 import { createRunControl } from './run-control.ts';
 import { planTheRun, publishState } from './run-start.ts';
+import { tellPerson } from './tell-person.ts';
 
 /** Of a run that goes on so many batches are looked up ahead: what it carries stays small. */
 const LOOKED_UP_AHEAD = 5_000;
+
+/** So long may a receiver take that is told of a cancel. */
+const CANCEL_IS_TOLD = '2 seconds';
 
 /** So long after a cancel the batches may close before the results are written without their last words. */
 const BATCHES_CLOSE = '13 seconds';
@@ -68,13 +73,16 @@ export async function analyzeImages(
   }
 
   /** Leaves results that say how far the run came; a place that cannot be written is no reason to wait any more. */
-  async function finishEarly(state: 'cancelled' | 'failed'): Promise<void> {
+  async function finishEarly(state: 'cancelled' | 'failed', reason: string): Promise<void> {
     book.setState(state);
     publishState(plan, state);
     control.showDetails();
     if (state === 'cancelled') await condition(() => children.size === 0, BATCHES_CLOSE);
     const input = { ...place, progress: book.progress(), pages: book.pages(), full: true, final: true };
     await Promise.race([saveResults(input).catch(() => {}), sleep('2 minutes')]);
+    const told = tellPerson(plan, input.progress, state, reason);
+    // A cancelled run is closed soon, whoever is told of it.
+    await (state === 'cancelled' ? Promise.race([told, sleep(CANCEL_IS_TOLD)]) : told);
   }
 
   /** Everything that there is to do, and the results kept up to date meanwhile. */
@@ -88,7 +96,9 @@ export async function analyzeImages(
     if (!book.finished()) return;
     book.setState(book.complete() ? 'complete' : 'incomplete');
     await saveNow(plan, book, control, true);
-    publishState(plan, book.progress().state);
+    const { state } = book.progress();
+    publishState(plan, state);
+    if (state === 'complete' || state === 'incomplete') await tellPerson(plan, book.progress(), state);
   }
 
   control.showDetails();
@@ -105,7 +115,9 @@ export async function analyzeImages(
     ]);
     await condition(allHandlersFinished);
   } catch (err) {
-    await CancellationScope.nonCancellable(() => finishEarly(isCancellation(err) ? 'cancelled' : 'failed'));
+    await CancellationScope.nonCancellable(() =>
+      finishEarly(isCancellation(err) ? 'cancelled' : 'failed', rootCause(err) ?? String(err)),
+    );
     throw err;
   }
   if (!book.finished()) return continueAsNew<typeof analyzeImages>(input, book.carry());

@@ -36,6 +36,13 @@ export const { planRun } = proxyActivities<RunActivities>({
   },
 });
 
+/** A receiver that is not there is tried for a while; nobody waits longer for it, and nothing fails for its sake. */
+export const { notify } = proxyActivities<RunActivities>({
+  startToCloseTimeout: '30 seconds',
+  scheduleToCloseTimeout: '5 minutes',
+  retry: { initialInterval: '5 seconds', backoffCoefficient: 2, maximumInterval: '1 minute' },
+});
+
 /**
  * The model's calls, on the account's own queue. The wait before a retry comes with the failure (`nextRetryDelay`):
  * what `retry-after-ms` said for a 429, 1, 2, 4 … 60 seconds with jitter for the rest. How often the API may be tried

@@ -30,6 +30,7 @@ import { findMissing } from './policies.ts';
 import type { RunBook } from './run-book.ts';
 import { runDetails } from './run-details.ts';
 import { publishState } from './run-start.ts';
+import { tellPerson } from './tell-person.ts';
 
 /** A blocked run tries one call after 30 seconds, then after twice the time, up to 10 minutes. */
 const FIRST_PROBE_MS = 30_000;
@@ -212,6 +213,7 @@ export function createRunControl(plan: PlanSummary, book: RunBook): RunControl {
         const message = `${why.reason} ${why.remedy}`;
         throw ApplicationFailure.create({ message, type: 'Blocked', nonRetryable: true });
       }
+      if (why !== null) void tellPerson(plan, book.progress(), 'blocked');
       await condition(() => over() || book.block === null);
     }
   }

@@ -1,16 +1,20 @@
 import {
   ApplicationFailure,
+  isCancellation,
   log,
+  rootCause,
   setCurrentDetails,
   upsertMemo,
   upsertSearchAttributes,
   workflowInfo,
 } from '@temporalio/workflow';
 import { defineSearchAttributeKey, SearchAttributeType } from '@temporalio/common';
+import { noCounts } from '../shared/counts.ts';
 import { runNameOf } from '../shared/names.ts';
 import { checkRunInput } from '../shared/run-input.ts';
 import type { PlanSummary, ResumeInput, RunInput, RunState } from '../shared/types.ts';
 import { planRun } from './policies.ts';
+import { tellPerson } from './tell-person.ts';
 
 /**
  * Checks what a person gave and freezes the plan. Throws a non-retryable `InvalidInput` that names the field, or the
@@ -27,12 +31,17 @@ export async function planTheRun(input: RunInput | ResumeInput): Promise<PlanSum
   }
   setCurrentDetails('Planning: checking the source, the results place and the model.');
   const { workflowId, startTime } = workflowInfo();
-  const plan = await planRun({
-    input,
-    workflowId,
-    startedAt: startTime.toISOString(),
-    run: runNameOf(startTime),
-  });
+  const run = runNameOf(startTime);
+  const plan = await planRun({ input, workflowId, startedAt: startTime.toISOString(), run }).catch(
+    async (err: unknown) => {
+      if ('notify' in input && !isCancellation(err)) {
+        const { name = run, results = '', notify = null } = input;
+        const nothing = { counts: noCounts(), block: null };
+        await tellPerson({ notify, run: name, results, simulated: false }, nothing, 'failed', rootCause(err));
+      }
+      throw err;
+    },
+  );
   for (const warning of plan.warnings) log.warn(warning, { run: plan.run });
   upsertMemo({ run: plan.run, source: plan.source, results: plan.results, simulated: plan.simulated });
   publishState(plan, 'running');

@@ -7,6 +7,7 @@ export const keyOf = (n: number): string => createHash('sha256').update(`request
 /** A full-sized answer, told from others by its count. */
 export const answerOf = (count: number, run = '/srv/pictures/results/20251126_025312'): StoredAnswer => ({
   run,
+  image: '0/0',
   answer: {
     match: true,
     count,

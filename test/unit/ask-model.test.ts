@@ -251,7 +251,7 @@ describe('askModel', () => {
   const anotherRuns = async (): Promise<StoredAnswer> => {
     const { outcome } = await attempt();
     const [key = ''] = kept.keys();
-    const entry = { answer: outcome as AskResult, run: '/results/20261101_080000' };
+    const entry = { answer: outcome as AskResult, run: '/results/20261101_080000', image: '0/0' };
     kept.set(key, entry);
     told = [];
     return entry;
@@ -260,7 +260,7 @@ describe('askModel', () => {
   describe('kept answers', () => {
     test('an answer is kept before it is given, with the run that paid for it', async () => {
       const { outcome } = await attempt();
-      expect([...kept.values()]).toEqual([{ answer: outcome, run: place.results }]);
+      expect([...kept.values()]).toEqual([{ answer: outcome, run: place.results, image: '0/0' }]);
       expect([...kept.keys()][0]).toMatch(/^[0-9a-f]{64}$/);
     });
 

@@ -12,7 +12,6 @@ import {
   type NotifyInput,
 } from '../../src/activities/notify.ts';
 import { freePort } from '../helpers/free-port.ts';
-import { planOf } from './client-data.ts';
 
 const SECRET = 'a-secret-of-thirty-two-digits-00';
 const NOW = Date.UTC(2025, 10, 26, 3, 0, 0);
@@ -52,7 +51,7 @@ afterEach(() => {
 const input = (change: Partial<NotifyInput> = {}): NotifyInput => ({
   run: '20251126_025312',
   results: '/results/20251126_025312',
-  plan: 'abc',
+  to: 'http://127.0.0.1',
   simulated: false,
   event: 'incomplete',
   at: '2025-11-26T02:59:58.000Z',
@@ -62,19 +61,18 @@ const input = (change: Partial<NotifyInput> = {}): NotifyInput => ({
 
 /** Runs the activity as a worker does; gives what it threw and what it logged. */
 async function notify(
-  deps: Partial<NotifyDeps> & { notify?: string | null } = {},
+  deps: Partial<NotifyDeps> & { to?: string } = {},
   change: Partial<NotifyInput> = {},
 ): Promise<{ failure: ApplicationFailure | null; log: LogEntry[] }> {
   const log: LogEntry[] = [];
-  const { notify: named = url, ...rest } = deps;
-  const files = { plan: () => Promise.resolve(planOf({ notify: named })) };
-  const activity = createNotify({ files, secret: SECRET, now: () => NOW, ...rest });
+  const { to = url, ...rest } = deps;
+  const activity = createNotify({ secret: SECRET, now: () => NOW, ...rest });
   const environment = new MockActivityEnvironment(
     {},
     { logger: new DefaultLogger('WARN', (entry) => log.push(entry)) },
   );
   try {
-    await environment.run<[NotifyInput], void, typeof activity>(activity, input(change));
+    await environment.run<[NotifyInput], void, typeof activity>(activity, input({ to, ...change }));
     return { failure: null, log };
   } catch (error) {
     expect(error).toBeInstanceOf(ApplicationFailure);
@@ -144,17 +142,6 @@ test('without a secret it is sent unsigned, and the log says so without the URLâ
   ).not.toContain('T0K3N');
 });
 
-test('nobody is told where the plan names nobody; the inputâ€™s own address comes first', async () => {
-  expect((await notify({ notify: null })).failure).toBeNull();
-  expect(told).toEqual([]);
-  const gone = { plan: () => Promise.reject(new Error('run.json is gone')) };
-  expect((await notify({ files: gone }, { to: url })).failure).toBeNull();
-  expect(told).toHaveLength(1);
-  const { failure } = await notify({ files: gone });
-  expect(failure).toMatchObject({ type: 'NotNotified', nonRetryable: false });
-  expect(failure?.message).toMatch(/run\.json is gone/);
-});
-
 test('a key in the reason does not go out', async () => {
   await notify(
     {},
@@ -201,7 +188,7 @@ describe('a delivery that fails', () => {
   });
 
   test('by nobody listening, a reset, or silence: is told again', async () => {
-    const nowhere = await notify({ notify: `http://127.0.0.1:${await freePort()}/T0K3N` });
+    const nowhere = await notify({ to: `http://127.0.0.1:${await freePort()}/T0K3N` });
     expect(nowhere.failure).toMatchObject({ type: 'NotNotified', nonRetryable: false });
     expect(nowhere.failure?.message).toMatch(/^127\.0\.0\.1:\d+ cannot be told: ECONNREFUSED$/);
     answer = (response) => response.destroy();

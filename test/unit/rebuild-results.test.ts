@@ -164,10 +164,18 @@ describe('results are written again', () => {
     await lose(2, 'crowd');
     await lose(1, 'pothole');
     await remove('results.json');
-    stored.set(keyOf(2, 'crowd'), { answer: resultOf(2, 'crowd'), run: results });
-    stored.set(keyOf(1, 'pothole'), { answer: resultOf(1, 'pothole'), run: '/results/20261123_100000' });
+    stored.set(keyOf(2, 'crowd'), { answer: resultOf(2, 'crowd'), run: results, image: '0/2' });
+    stored.set(keyOf(1, 'pothole'), {
+      answer: resultOf(1, 'pothole'),
+      run: '/results/20261123_100000',
+      image: '0/0',
+    });
     // Another run's answer to a question that failed here is not this run's.
-    stored.set(keyOf(5, 'pothole'), { answer: resultOf(5, 'crowd'), run: '/results/20261125_100000' });
+    stored.set(keyOf(5, 'pothole'), {
+      answer: resultOf(5, 'crowd'),
+      run: '/results/20261125_100000',
+      image: '0/0',
+    });
     expect(await rebuild()).toMatchObject({ answered: 11, fromStore: 2, fromHistory: 0 });
     expect(keysRead).toBe(3);
     expect(await readAll(VIEWS)).toEqual(before);

@@ -17,7 +17,7 @@ const plan: PlanSummary = {
   limits: { requestsPerMinute: 480, tokensPerMinute: 28_000, from: 'told', spareTokens: 0 },
   tokensPerCall: 1_500,
   searchAttributes: [],
-  notifies: false,
+  notify: null,
   earlier: null,
   warnings: ['URLs cannot be signed.'],
 };

@@ -1,3 +1,5 @@
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { WorkflowFailedError, type WorkflowHandle } from '@temporalio/client';
 import { afterEach, expect, inject, test } from 'vitest';
 import type { ResumeInput, RunInput, RunResult } from '../../src/shared/types.ts';
@@ -188,4 +190,33 @@ test('what cannot go on says why, before anything is asked', async () => {
   const unknown = { ...run, results: harness.config.results, source: '/pictures' };
   expect(await failureOf(await resume(run, { source: unknown.source } as object))).toContain('source');
   expect(calls()).toBe(asked);
+});
+
+test('somebody is told once when a run blocks, ends, or cannot begin', async () => {
+  const told: { event: string; reason: string | null; answered: number }[] = [];
+  const receiver = createServer((request, response) => {
+    const chunks: Buffer[] = [];
+    request.on('data', (chunk: Buffer) => chunks.push(chunk));
+    request.on('end', () => {
+      told.push(JSON.parse(Buffer.concat(chunks).toString()) as (typeof told)[number]);
+      response.end();
+    });
+  });
+  await new Promise<void>((done) => receiver.listen(0, '127.0.0.1', done));
+  const notify = `http://127.0.0.1:${(receiver.address() as AddressInfo).port}/told`;
+  await create({ simulator: { latency: { medianMs: 100 } } });
+  const run = await begin({ notify });
+  await asked(8);
+  harness.simulator.setKeys(['sk-another']);
+  await until(async () => told.length > 0);
+  expect((await harness.progress(run)).state).toBe('blocked');
+  harness.simulator.setKeys(null);
+  await run.executeUpdate('resume');
+  await expectWhole(run);
+  expect(await failureOf(await begin({ notify, name: 'second', source: '/nowhere' }))).toContain('/nowhere');
+  expect(told.map(({ event }) => event)).toEqual(['blocked', 'complete', 'failed']);
+  expect(told[0]?.reason).toMatch(/API key/);
+  expect(told[1]?.answered).toBe(QUESTIONS);
+  expect(told[2]?.reason).toContain('/nowhere');
+  receiver.close();
 });

@@ -17,6 +17,7 @@ const sealed = z.looseObject({
   entry: z.looseObject({
     v: z.literal(VERSION),
     run: z.string().min(1),
+    image: z.string(),
     answer: z.looseObject({
       match: z.boolean(),
       count: z.number(),
@@ -28,8 +29,8 @@ const sealed = z.looseObject({
   }),
 });
 
-export function seal(key: string, { answer, run }: StoredAnswer): SealedAnswer {
-  const entry = { v: VERSION, run, answer } as const;
+export function seal(key: string, { answer, run, image }: StoredAnswer): SealedAnswer {
+  const entry = { v: VERSION, run, image, answer } as const;
   return { integrity: checksum(key, entry), entry };
 }
 
@@ -37,7 +38,9 @@ export function seal(key: string, { answer, run }: StoredAnswer): SealedAnswer {
 export function unseal(key: string, found: unknown): StoredAnswer | null {
   if (!sealed.safeParse(found).success) return null;
   const { integrity, entry } = found as SealedAnswer;
-  return checksum(key, entry) === integrity ? { answer: entry.answer, run: entry.run } : null;
+  if (checksum(key, entry) !== integrity) return null;
+  const { answer, run, image } = entry;
+  return { answer, run, image };
 }
 
 /** Over the text, which comes back the same when JSON is read and written again. */
