@@ -60,7 +60,7 @@ const flagsIn = (help: string): string[] =>
   [...help.matchAll(/^ +(?:-\w, )?(--[a-z-]+)/gm)].map(([, flag = '']) => flag);
 
 const programHelp = await helpOf();
-const commandNames = [...(programHelp.split('Commands:')[1] ?? '').matchAll(/^ {2}([a-z]+)/gm)].map(
+const commandNames = [...(programHelp.split('Commands:')[1] ?? '').matchAll(/^ {2}([a-z-]+)/gm)].map(
   ([, name = '']) => name,
 );
 const flagsOf = new Map([['', flagsIn(programHelp)]]);
@@ -112,7 +112,7 @@ describe('commands that the documents name', () => {
 
   test('start a workflow with an input that it takes', () => {
     const inputs = lines.flatMap(({ code }) => /--input '(.+)'/.exec(code)?.[1] ?? []);
-    expect(inputs).toHaveLength(1);
+    expect(inputs).toHaveLength(2);
     expect(inputs.flatMap((input) => checkRunInput(JSON.parse(input)))).toEqual([]);
   });
 });
