@@ -76,6 +76,10 @@ export async function follow(
       if (seen?.progress.state === 'blocked' && run.onBlock === 'exit') {
         return await leaveBlocked(deps, display, run, observer, seen);
       }
+      const trouble = server.engine?.trouble() ?? null;
+      if (trouble !== null && run.onBlock === 'exit') {
+        return leaveWaiting(display, run, seen, trouble, goOn);
+      }
       await Promise.race([ended, sleep(LOOK_MS), interrupted]);
     }
     if (ending.value === null) {
@@ -109,7 +113,9 @@ async function pause(
   display.say('Pausing: calls in flight end and are recorded first. Ctrl-C again ends this command at once.');
   await tellRun(server.client, run.workflowId, 'pause').catch(() => undefined);
   const worked =
-    server.engine !== null || (await workersPoll(server.client, server.namespace, server.taskQueue));
+    server.engine === null
+      ? await workersPoll(server.client, server.namespace, server.taskQueue)
+      : server.engine.trouble() === null;
   const quiet = await Promise.race([
     // Where nobody works, nothing is in flight that could be waited for.
     worked === false ? false : callsHaveEnded(observer, PAUSE_MS),
@@ -140,6 +146,23 @@ async function giveUp(server: Server, workflowId: string): Promise<boolean> {
   } catch {
     return false;
   }
+}
+
+/** Its engine waits for a person, who is not there to wait with it. */
+function leaveWaiting(
+  display: Display,
+  run: FollowedRun,
+  seen: Snapshot | null,
+  trouble: string,
+  goOn: string,
+): number {
+  display.end({
+    exitStatus: EXIT.blocked,
+    error: trouble,
+    summary: seen === null ? null : summaryOf(seen, run),
+    hints: [goOn],
+  });
+  return EXIT.blocked;
 }
 
 async function leaveBlocked(

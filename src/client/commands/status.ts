@@ -1,7 +1,8 @@
 import { printableJson } from '../../shared/redact.ts';
 import { liveView } from '../live-view.ts';
-import { lookAtRun, summaryNow } from '../look-at-run.ts';
+import { configOf, lookAtRun, summaryNow } from '../look-at-run.ts';
 import { EXIT, type Deps } from '../deps.ts';
+import { engineTrouble } from '../engine/open-engine.ts';
 import { findRun } from '../find-run.ts';
 import { lineOf, nextSteps } from '../next-steps.ts';
 import { labelled } from '../render/format.ts';
@@ -16,6 +17,8 @@ export async function statusCommand(
   flags: { json?: boolean; results?: string },
 ): Promise<number> {
   const recorded = await findRun(deps, name, flags.results);
+  const config = configOf(deps, recorded);
+  const trouble = config.address === null ? await engineTrouble(config.dataDir) : null;
   const now = await lookAtRun(deps, recorded);
   const summary = summaryNow(now, deps.now());
   const view = now.live === null ? null : liveView(now.live, deps.now());
@@ -25,7 +28,13 @@ export async function statusCommand(
     const state = honestState(summary.state, summary.counts, questions);
     print(
       printableJson(
-        JSON.stringify({ ...summary, state, live: view, updatedAt: recorded.progress?.updatedAt ?? null }),
+        JSON.stringify({
+          ...summary,
+          state,
+          live: view,
+          updatedAt: recorded.progress?.updatedAt ?? null,
+          engineWaits: trouble,
+        }),
       ),
     );
     return EXIT.ok;
@@ -37,6 +46,7 @@ export async function statusCommand(
     const width = deps.terminal.columns();
     [...labelled('BLOCKED', block.reason, width), ...labelled('', block.remedy, width)].forEach(print);
   }
+  if (trouble !== null) labelled('WAITS', trouble, deps.terminal.columns()).forEach(print);
   const { images, prompts, counts } = summary;
   const state = honestState(summary.state, counts, images * prompts.length);
   nextSteps({ ...summary, state }, lineOf(deps, recorded.run, recorded.place)).forEach(print);

@@ -120,6 +120,13 @@ export async function stopEngine(dataDir: string): Promise<boolean> {
   return true;
 }
 
+/** Why the engine that runs on a data folder does nothing now, and what to do; `null` when all is well, or none runs. */
+export async function engineTrouble(dataDir: string): Promise<string | null> {
+  const attachment = await attach(dataDir, { worker: false });
+  await attachment?.leave();
+  return attachment?.status().trouble ?? null;
+}
+
 async function join(
   options: EngineOptions,
   told: (status: Status) => void,
