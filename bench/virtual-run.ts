@@ -58,7 +58,7 @@ export async function virtualRun(scenario: Scenario): Promise<Recorded> {
   const calls: RecordedCall[] = [];
   const pictures: { startedAt: number; endedAt: number; answers: { sentAt: number; ms: number }[] }[] = [];
   const tasks = createTasks<Question>();
-  const seen = { answered: 0, charged: 0, modelMs: 0 };
+  const seen = { answered: 0, recalled: 0, charged: 0, modelMs: 0 };
   let ended = 0;
   let inFlight = 0;
 

@@ -362,6 +362,7 @@ export function createRunBook(
         activeMs: active(),
         remainingMs: timeRemaining({
           callsDone,
+          callsRecalled: sum.recalled,
           callsLeft: questions - callsDone,
           callsUnderWay: questionsUnderWay(),
           tokensDone: sum.charged,

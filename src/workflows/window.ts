@@ -12,10 +12,12 @@ const ENOUGH_ANSWERS = 10;
 /** The mean call: as planned until enough were answered, then as seen. */
 export function meanCall(
   planned: { tokensPerCall: number },
-  seen: Pick<Counts, 'answered' | 'charged' | 'modelMs'>,
+  seen: Pick<Counts, 'answered' | 'recalled' | 'charged' | 'modelMs'>,
 ): { tokens: number; ms: number } {
-  if (seen.answered < ENOUGH_ANSWERS) return { tokens: planned.tokensPerCall, ms: USUAL_CALL_MS };
-  return { tokens: seen.charged / seen.answered, ms: seen.modelMs / seen.answered };
+  // What was recalled took neither tokens nor time.
+  const answered = seen.answered - seen.recalled;
+  if (answered < ENOUGH_ANSWERS) return { tokens: planned.tokensPerCall, ms: USUAL_CALL_MS };
+  return { tokens: seen.charged / answered, ms: seen.modelMs / answered };
 }
 
 /** What was unspent at the start is spent over a quarter of a minute (the limiter's burst). */

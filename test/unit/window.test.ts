@@ -15,10 +15,19 @@ test.each([
 test.each([
   [
     'a guess until enough is seen',
-    { answered: 9, charged: 9_000, modelMs: 9_000 },
+    { answered: 9, recalled: 0, charged: 9_000, modelMs: 9_000 },
     { tokens: 1_500, ms: 10_000 },
   ],
-  ['then what was seen', { answered: 10, charged: 18_000, modelMs: 9_000 }, { tokens: 1_800, ms: 900 }],
+  [
+    'then what was seen',
+    { answered: 10, recalled: 0, charged: 18_000, modelMs: 9_000 },
+    { tokens: 1_800, ms: 900 },
+  ],
+  [
+    'what was recalled says nothing of it',
+    { answered: 100, recalled: 90, charged: 18_000, modelMs: 9_000 },
+    { tokens: 1_800, ms: 900 },
+  ],
 ])('the mean call: %s', (_, seen, mean) => {
   expect(meanCall({ tokensPerCall: 1_500 }, seen)).toEqual(mean);
 });
