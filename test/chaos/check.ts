@@ -64,6 +64,9 @@ export interface Verdict {
   othersAskedAgain: number;
   /** Answers that were on their way at some outage: the most that may be asked for again. */
   openAtOutages: number;
+  /** Answers that were found in a history, and in the store. */
+  inHistories: number;
+  inStore: number;
   answers: number;
   errors: Record<string, number>;
 }
@@ -95,6 +98,8 @@ export function check(evidence: Evidence): Verdict {
     recordedAskedAgain: 0,
     othersAskedAgain: 0,
     openAtOutages: 0,
+    inHistories: answersIn(evidence, 'history'),
+    inStore: answersIn(evidence, 'store'),
     answers: 0,
     errors: {},
   };
@@ -193,6 +198,9 @@ const same = (a: ModelAnswer | null | undefined, b: ModelAnswer): boolean =>
   a != null && a.match === b.match && a.count === b.count && a.description === b.description;
 
 const keyOf = ({ picture, prompt }: Question): string => `${picture.slice(0, 12)} ${prompt}`;
+
+const answersIn = ({ recorded }: Evidence, place: Recorded['where']): number =>
+  new Set(recorded.filter(({ where }) => where === place).map(({ requestId }) => requestId)).size;
 
 const earliest = (records: readonly Recorded[]): number | null =>
   records.length === 0 ? null : Math.min(...records.map(({ at }) => at));

@@ -47,7 +47,8 @@ async function sequences(seed: number, runs: number): Promise<void> {
     await model({ seed, runs, say: console.log });
     console.log(`seed ${seed}: the promise was kept`);
   } catch (error) {
-    console.log(`seed ${seed}: VIOLATED: ${String(error)}\n  again with: ${again}`);
+    const why = error instanceof Error && error.cause instanceof Error ? error.cause.message : '';
+    console.log(`seed ${seed}: VIOLATED: ${String(error)}\n${why}\n  again with: ${again}`);
     process.exitCode = 1;
   }
 }
@@ -65,6 +66,7 @@ function textOf(
     ...skipped.map((line) => `  not done: ${line}`),
     `  recorded answers asked again: ${verdict.recordedAskedAgain}`,
     `  others asked again: ${verdict.othersAskedAgain}, of ${verdict.openAtOutages} that were open`,
+    `  recorded: ${verdict.inHistories} in histories, ${verdict.inStore} in the store`,
     `  answers ${verdict.answers}, errors ${errors.length === 0 ? 'none' : errors.join(', ')}`,
     ...(verdict.violations.length === 0 ? ['  the promise was kept'] : []),
     ...verdict.violations.map((line) => `  VIOLATED: ${line}`),

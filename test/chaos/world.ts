@@ -156,7 +156,7 @@ export async function createWorld(options: WorldOptions): Promise<World> {
       const histories = await historiesOf(client, place, pictures);
       const asked = askedIn(simulator.ledger);
       const hashes = [...pictures.values()];
-      return {
+      const evidence: Evidence = {
         questions: hashes.flatMap((picture) => QUESTION_IDS.map((prompt) => ({ picture, prompt }))),
         asked,
         recorded: [...histories.recorded, ...storedIn(join(results, '.answers'), asked)],
@@ -165,6 +165,10 @@ export async function createWorld(options: WorldOptions): Promise<World> {
         outages,
         leftOpen: histories.leftOpen,
       };
+      // For whoever looks for what went wrong.
+      writeFileSync(join(folder, 'evidence.json'), JSON.stringify(evidence));
+      writeFileSync(join(folder, 'ledger.json'), JSON.stringify(simulator.ledger));
+      return evidence;
     },
     async close(keep) {
       await workers.kill('all');

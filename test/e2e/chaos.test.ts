@@ -25,8 +25,8 @@ describe.concurrent('nothing is lost and nothing is paid twice', () => {
     expect,
   }) => {
     const { verdict, skipped } = await short({
-      pictures: 16,
-      strikes: { worker: 2, server: 1, everything: 1 },
+      pictures: 12,
+      strikes: { worker: 1, server: 1, everything: 1 },
       faults: FAULTS,
     });
     expect(verdict.violations).toEqual([]);
