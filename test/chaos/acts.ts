@@ -3,7 +3,8 @@ import { type Arbitrary, type AsyncCommand, constant, constantFrom, nat, record 
 import { WorkflowNotFoundError } from '@temporalio/client';
 import type { Outage } from './check.ts';
 import { startCommand } from './processes.ts';
-import { within, type World } from './world.ts';
+import { within } from './within.ts';
+import type { World } from './world.ts';
 
 /** A run among its processes, and what was done to them. */
 export interface Stage {

@@ -6,7 +6,8 @@ import { draw } from '../../src/simulator/random.ts';
 import { check, type Outage, type Verdict } from './check.ts';
 import { readResults } from './evidence.ts';
 import { type CommandEnd, startCommand } from './processes.ts';
-import { createWorld, within, type World } from './world.ts';
+import { within } from './within.ts';
+import { createWorld, type World } from './world.ts';
 
 /** What is killed, or taken away. `both`: server and all workers; `everything`: and the command that follows the run. */
 export type Strike = 'worker' | 'server' | 'both' | 'everything' | 'command' | 'disk';

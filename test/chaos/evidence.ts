@@ -1,17 +1,21 @@
 import { createHash } from 'node:crypto';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Client } from '@temporalio/client';
+import type { Client, WorkflowHandle } from '@temporalio/client';
 import type { AskInput } from '../../src/activities/ask-model.ts';
 import type { StoredAnswer } from '../../src/activities/ports.ts';
 import type { ResultsFile } from '../../src/shared/results.ts';
 import { files } from '../../src/shared/names.ts';
 import type { AskResult, ImagePage, ModelAnswer } from '../../src/shared/types.ts';
 import type { LedgerEntry } from '../../src/simulator/ledger.ts';
+import { within } from './within.ts';
 import type { Asked, Evidence, FailedInHistory, Outcome, Question, Recorded } from './check.ts';
 
 /** Pictures by their names below the source, and the SHA-256 of their bytes. */
 export type Pictures = ReadonlyMap<string, string>;
+
+/** A batch of an execution before a reset, whose run has ended meanwhile, ends soon after it. */
+const LAST_TO_END_MS = 30_000;
 
 export const sha256 = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex');
 
@@ -65,8 +69,9 @@ export async function historiesOf(
   };
   const query = "WorkflowType IN ('analyzeImages', 'analyzeBatch')";
   for await (const { workflowId, runId, status } of client.workflow.list({ query })) {
-    if (status.name === 'RUNNING') leftOpen.push(workflowId);
-    const { events } = await client.workflow.getHandle(workflowId, runId).fetchHistory();
+    const handle = client.workflow.getHandle(workflowId, runId);
+    if (status.name === 'RUNNING' && !(await hasEnded(handle))) leftOpen.push(workflowId);
+    const { events } = await handle.fetchHistory();
     const asked = new Map<string, AskInput>();
     for (const event of events ?? []) {
       const scheduled = event.activityTaskScheduledEventAttributes;
@@ -89,6 +94,10 @@ export async function historiesOf(
   }
   return { recorded, failed, leftOpen };
 }
+
+/** The list of workflows is a moment behind the workflows. */
+const hasEnded = (handle: WorkflowHandle): Promise<boolean> =>
+  within(LAST_TO_END_MS, async () => (await handle.describe()).status.name !== 'RUNNING');
 
 const readPage = (place: string, page: number): ImagePage =>
   JSON.parse(readFileSync(join(place, files.page(page)), 'utf8')) as ImagePage;

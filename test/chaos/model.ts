@@ -3,7 +3,8 @@ import type { FaultRule } from '../../src/simulator/faults.ts';
 import { check, type Verdict } from './check.ts';
 import { type Act, acts, goOn, type Stage } from './acts.ts';
 import { readResults } from './evidence.ts';
-import { createWorld, within } from './world.ts';
+import { within } from './within.ts';
+import { createWorld } from './world.ts';
 
 export interface ModelOptions {
   seed: number;

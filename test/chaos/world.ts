@@ -2,7 +2,6 @@ import { execFile, spawnSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync, statfsSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { Client, Connection } from '@temporalio/client';
 import { findTemporal } from '../../src/client/temporal-binary.ts';
@@ -203,10 +202,4 @@ function mountDisk(place: string): World['disk'] {
       rmSync(filler, { force: true });
     },
   };
-}
-
-/** Waits until `check` holds; false when it does not within the time. */
-export async function within(ms: number, check: () => boolean | Promise<boolean>): Promise<boolean> {
-  for (const end = Date.now() + ms; Date.now() < end; await sleep(100)) if (await check()) return true;
-  return false;
 }
