@@ -1,4 +1,6 @@
+import { activityInfo, log } from '@temporalio/activity';
 import { addCounts, countRecorded, noCounts } from '../shared/counts.ts';
+import { redact } from '../shared/redact.ts';
 import type { BatchResult, Counts, ImageResult, Plan, Shard } from '../shared/types.ts';
 import { withHeartbeat } from './heartbeat.ts';
 import { runFailure } from './run-failure.ts';
@@ -16,6 +18,9 @@ export interface SalvageInput extends RunPlace {
   again: boolean;
 }
 
+/** So often the workflow of a batch is asked for its answers before the batch starts again without them. */
+const ASKED_AT_MOST = 5;
+
 /** What the batch's workflow has answered so far; rejects when nobody can say. */
 export type AnswersOf = (workflowId: string) => Promise<ImageResult[]>;
 
@@ -29,7 +34,7 @@ export function createSalvageBatch(deps: { files: RunFiles; answersOf: AnswersOf
     try {
       return await withHeartbeat(async () => {
         const plan = await deps.files.plan(input);
-        const answered = await deps.answersOf(input.workflowId);
+        const answered = await answersOf(deps, input);
         const at = new Date().toISOString();
         const images = input.again
           ? answered
@@ -54,6 +59,17 @@ export function createSalvageBatch(deps: { files: RunFiles; answersOf: AnswersOf
       throw runFailure(err);
     }
   };
+}
+
+/** A batch that starts again asks only what the answer store does not have either: it need not wait for ever. */
+async function answersOf(deps: { answersOf: AnswersOf }, input: SalvageInput): Promise<ImageResult[]> {
+  try {
+    return await deps.answersOf(input.workflowId);
+  } catch (err) {
+    if (!input.again || activityInfo().attempt < ASKED_AT_MOST) throw err;
+    log.warn('a batch that has ended does not say what it had answered', { error: redact(String(err)) });
+    return [];
+  }
 }
 
 /** The picture with a failure for each question that has no outcome. */

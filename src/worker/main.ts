@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { Context } from '@temporalio/activity';
-import { Client, WorkflowNotFoundError } from '@temporalio/client';
+import { Client, isGrpcServiceError, WorkflowNotFoundError } from '@temporalio/client';
 import {
   bundleWorkflowCode,
   DefaultLogger,
@@ -217,13 +217,25 @@ async function tellRun(workflowId: string, limits: AccountLimits): Promise<void>
   await Context.current().client.workflow.getHandle(workflowId).signal('limits', limits);
 }
 
-/** Answers of a batch that is under way, or that ended without its shard. Rejects when nobody answers the query. */
+/**
+ * Answers of a batch that is under way, or that ended without its shard. None where the server does not know it any
+ * more, or closed it before it had begun. Rejects when nobody answers the query.
+ */
 async function answersOf(workflowId: string): Promise<ImageResult[]> {
   const { client } = Context.current();
-  return client.withDeadline(Date.now() + QUERY_MS, () =>
-    client.workflow.getHandle(workflowId).query<ImageResult[]>('answers'),
-  );
+  try {
+    return await client.withDeadline(Date.now() + QUERY_MS, () =>
+      client.workflow.getHandle(workflowId).query<ImageResult[]>('answers'),
+    );
+  } catch (err) {
+    if (err instanceof WorkflowNotFoundError || hadNotBegun(err)) return [];
+    throw err;
+  }
 }
+
+/** gRPC's FAILED_PRECONDITION: "Workflow execution closed before WorkflowTaskStarted event". */
+const hadNotBegun = (err: unknown): boolean =>
+  err instanceof Error && isGrpcServiceError(err.cause) && err.cause.code === 9;
 
 /** Whether the workflow, or that run of it, is open. Rejects when the server does not say. */
 async function isRunning(workflowId: string, runId?: string): Promise<boolean> {

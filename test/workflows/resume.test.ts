@@ -1,3 +1,4 @@
+import { rm } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { WorkflowFailedError, type WorkflowHandle } from '@temporalio/client';
@@ -60,14 +61,35 @@ async function expectWhole(run: Run): Promise<void> {
   expect(inputTokens + outputTokens + discardedTokens).toBe(billed);
 }
 
-test('a run that was terminated goes on under its own ID, and pays for nothing twice', async () => {
+test.each([
+  ['its answers kept', true],
+  ['its answer store lost, but not its history', false],
+])('a run that was terminated goes on, %s, and pays for nothing twice', async (_, kept) => {
   await create({ simulator: { latency: { medianMs: 250 } } });
   const run = await begin({ concurrency: 8 });
   await asked(QUESTIONS / 2);
   await run.terminate('by hand');
   await new Promise((done) => setTimeout(done, 1_500));
+  if (!kept) await rm(harness.config.answers, { recursive: true });
   await expectWhole(await resume(run));
   expect(calls()).toBe(QUESTIONS + undelivered());
+});
+
+test('a run that was terminated before its batches had begun, with its store and server gone, goes on all the same', async () => {
+  await create({ simulator: { latency: { medianMs: 250 } } });
+  const run = await begin({ concurrency: 8 });
+  await asked(1);
+  await harness.stopWorker();
+  await run.terminate('by hand');
+  await new Promise((done) => setTimeout(done, 1_500));
+  await harness.client.workflowService.deleteWorkflowExecution({
+    namespace: 'default',
+    workflowExecution: { workflowId: `${run.workflowId}-batch-1` },
+  });
+  await harness.startWorker();
+  await rm(harness.config.answers, { recursive: true });
+  const result = await (await resume(run)).result();
+  expect(result).toMatchObject({ state: 'complete', counts: { answered: QUESTIONS, failed: 0 } });
 });
 
 test('a cancelled run is closed within 15 seconds although a call hangs, and goes on later', async () => {
