@@ -61,18 +61,29 @@ async function expectWhole(run: Run): Promise<void> {
   expect(inputTokens + outputTokens + discardedTokens).toBe(billed);
 }
 
-test.each([
-  ['its answers kept', true],
-  ['its answer store lost, but not its history', false],
-])('a run that was terminated goes on, %s, and pays for nothing twice', async (_, kept) => {
+test('a run that was terminated goes on under its own ID, and pays for nothing twice', async () => {
   await create({ simulator: { latency: { medianMs: 250 } } });
   const run = await begin({ concurrency: 8 });
   await asked(QUESTIONS / 2);
   await run.terminate('by hand');
   await new Promise((done) => setTimeout(done, 1_500));
-  if (!kept) await rm(harness.config.answers, { recursive: true });
   await expectWhole(await resume(run));
   expect(calls()).toBe(QUESTIONS + undelivered());
+});
+
+test('without the answer store its history is enough: only calls that were open are asked again', async () => {
+  await create({ simulator: { latency: { medianMs: 250 } } });
+  const run = await begin({ concurrency: 8 });
+  await asked(QUESTIONS / 2);
+  const open = undelivered();
+  await run.terminate('by hand');
+  await new Promise((done) => setTimeout(done, 1_500));
+  const before = calls();
+  await rm(harness.config.answers, { recursive: true });
+  const result = await (await resume(run)).result();
+  expect(result).toMatchObject({ state: 'complete', counts: { answered: QUESTIONS, recalled: 0 } });
+  expect(calls()).toBeLessThanOrEqual(QUESTIONS + Math.max(open, 6));
+  expect(calls() - before).toBeLessThanOrEqual(QUESTIONS / 2 + 6);
 });
 
 test('a run that was terminated before its batches had begun, with its store and server gone, goes on all the same', async () => {
