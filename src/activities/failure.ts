@@ -2,6 +2,7 @@ import { ApplicationFailure } from '@temporalio/common';
 import { redact } from '../shared/redact.ts';
 import type { AskFailure, FailureKind, Route, SaidLimit, Try } from '../shared/types.ts';
 import type { ReplyProblem } from './answer.ts';
+import { boundedFailure, boundedTries } from './answer-bounds.ts';
 import { statedWaitMs } from './durations.ts';
 import { decisionFor } from './failure-table.ts';
 import type { Decision } from './failure-table.ts';
@@ -254,7 +255,7 @@ export function toFailure(
   verdict: Extract<Verdict, { action: 'retry' | 'record' | 'block' }>,
   tries: Try[],
 ): ApplicationFailure {
-  const kept = tries.slice(-2 * MAX_TRIES);
+  const kept = boundedTries(tries);
   if (verdict.action === 'block') {
     const { reason, remedy, until } = verdict;
     const message = `${reason} ${remedy}`;
@@ -280,14 +281,14 @@ export function toFailure(
 
 /** The finding as results and histories hold it. */
 export function recorded({ kind, message, status, code, requestId }: Finding, tries: Try[]): AskFailure {
-  return {
+  return boundedFailure({
     kind,
     message,
     ...(status === null ? {} : { status }),
     ...(code === null ? {} : { code }),
     ...(requestId === null ? {} : { requestId }),
     tries,
-  };
+  });
 }
 
 /** The context of a call that stands alone, outside a run. */

@@ -1,8 +1,9 @@
 import { files } from '../shared/names.ts';
+import { MAX_LIMIT } from '../shared/run-input.ts';
 import type { ImagePage, PageSummary } from '../shared/types.ts';
 import { withHeartbeat } from './heartbeat.ts';
 import type { OpenSource } from './ports.ts';
-import { runFailure } from './run-failure.ts';
+import { invalidInput, runFailure } from './run-failure.ts';
 import { parsed, type RunFiles, type RunPlace } from './run-files.ts';
 
 export interface ListInput extends RunPlace {
@@ -31,6 +32,10 @@ export function createListImages(deps: { files: RunFiles; openSource: OpenSource
         const source = deps.openSource(plan.source, { include: plan.include, exclude: plan.exclude });
         const listed = await source.list(input.cursor, Math.min(input.max, left), signal);
         const next = listed.images.length >= left ? null : listed.next;
+        if (input.found + listed.images.length > MAX_LIMIT)
+          throw invalidInput(
+            `source: ${plan.source} has more than ${MAX_LIMIT} pictures; analyse its folders one by one`,
+          );
         const page: ImagePage = { page: input.page, images: listed.images, skipped: listed.skipped, next };
         const created = await store.create(files.page(input.page), `${JSON.stringify(page)}\n`);
         return summaryOf(created ? page : await deps.files.page(input, input.page));

@@ -32,6 +32,12 @@ export interface BatchImage {
 const NAME_SHOWN = 200;
 
 /**
+ * Of what the batch is told, in bytes of JSON: Temporal takes 2 MB. Its own shard is smaller by itself; what the answer
+ * store has more than fits is left for `askModel`, which looks there first.
+ */
+const BYTES_TOLD = 2_000_000;
+
+/**
  * Looks up which pictures the batch is about, and everything that was paid for already: what its shard holds, and for
  * the rest what the answer store has. A store that cannot be read is no reason to wait: `askModel` looks again.
  */
@@ -57,10 +63,11 @@ export function createOpenBatch(deps: { files: RunFiles; shards: ShardReader; an
           deps.answers,
           wanted.map(({ key }) => key),
         );
-        return images.map(({ image, index, recorded }) => {
+        const told = images.map(({ image, index, recorded }) => {
           const mine = wanted.filter((question) => question.index === index);
           return batchImage({ plan, page: input.page, image, index, recorded, questions: mine, stored });
         });
+        return withinBytes(told, BYTES_TOLD);
       });
     } catch (err) {
       throw runFailure(err);
@@ -101,3 +108,18 @@ function batchImage(about: {
     ...(Object.keys(recalled).length === 0 ? {} : { recalled }),
   };
 }
+
+/** Without the recalled answers that make it larger than `max` bytes, the last ones first. */
+function withinBytes(images: BatchImage[], max: number): BatchImage[] {
+  let left = max - bytesOf(images);
+  for (const { recalled = {} } of images.toReversed()) {
+    for (const [prompt, answer] of Object.entries(recalled).reverse()) {
+      if (left >= 0) return images;
+      left += bytesOf({ [prompt]: answer });
+      delete recalled[prompt];
+    }
+  }
+  return images;
+}
+
+const bytesOf = (value: unknown): number => Buffer.byteLength(JSON.stringify(value));

@@ -1,5 +1,6 @@
 import { admissionTokens, imageTokens } from '../shared/image-tokens.ts';
 import { files, modelQueueOf } from '../shared/names.ts';
+import { redact } from '../shared/redact.ts';
 import { MAX_QUESTIONS_IN_BATCH } from '../shared/run-input.ts';
 import type {
   AccountLimits,
@@ -53,6 +54,9 @@ export interface PlanDeps {
 
 const BATCH_SIZE = 4;
 
+/** A batch's workflow is named by its run's, the server takes 1,000 bytes, and the run tells of 1,000 batches at once. */
+const LONGEST_WORKFLOW_ID = 200;
+
 /** Assumed where the first picture cannot be looked at. */
 const USUAL_PICTURE = { width: 1920, height: 1080 };
 
@@ -89,12 +93,18 @@ async function newPlan(
   const { instructions, prompts } = input.prompts ?? (await ownPrompts(deps));
   const model = input.model ?? deps.defaults.model;
   const detail = input.detail ?? deps.defaults.detail;
-  const batchSize = input.batchSize ?? BATCH_SIZE;
+  const mostAtOnce = Math.max(1, Math.floor(MAX_QUESTIONS_IN_BATCH / prompts.length));
+  const batchSize = input.batchSize ?? Math.min(BATCH_SIZE, mostAtOnce);
   const limits = deps.limits();
-  if (batchSize * prompts.length > MAX_QUESTIONS_IN_BATCH) {
+  if (!/^[^\p{Cc}\p{Cs}]+$/u.test(workflowId) || Buffer.byteLength(workflowId) > LONGEST_WORKFLOW_ID) {
+    throw invalidInput(
+      `workflow ID: ${workflowId} must have ${LONGEST_WORKFLOW_ID} bytes at most and no control character`,
+    );
+  }
+  if (batchSize > mostAtOnce) {
     throw invalidInput(
       `batchSize: ${batchSize} pictures of ${prompts.length} questions are too many for one batch; ` +
-        `use ${Math.max(1, Math.floor(MAX_QUESTIONS_IN_BATCH / prompts.length))} or fewer`,
+        `use ${mostAtOnce} or fewer`,
     );
   }
   const filter = { include: input.include ?? [], exclude: input.exclude ?? [] };
@@ -184,7 +194,7 @@ async function routeFor(
   return {
     route: 'base64',
     reason: problem,
-    warning: `URLs cannot be signed (${problem}): every picture is downloaded and sent as base64. Use a service account to send URLs.`,
+    warning: `URLs cannot be signed (${redact(problem)}): every picture is downloaded and sent as base64. Use a service account to send URLs.`,
   };
 }
 

@@ -2,6 +2,7 @@ import { CancelledFailure, type Context } from '@temporalio/activity';
 import type { AskResult, FailureKind, ImageRef, Plan, Prompt, Route, Timings, Try } from '../shared/types.ts';
 import type { Allowance, HeldShare, Share } from './allowance.ts';
 import { ANSWER_SCHEMA, judgeReply } from './answer.ts';
+import { boundedAnswer } from './answer-bounds.ts';
 import type { AskMemory } from './ask-memory.ts';
 import { createCharges } from './charges.ts';
 import {
@@ -234,7 +235,7 @@ export function createQuestion(deps: QuestionDeps, parts: QuestionParts): { ask(
     charges.learnText(picture, reply);
     const { match, count } = judged.answer;
     ctx.log.info(`answered in ${timings.modelMs} ms: match ${match}, count ${count}`, { ...about, route });
-    return {
+    return boundedAnswer({
       ...judged.answer,
       sentAt: at,
       ms: deps.now() - memory.startedAt,
@@ -246,7 +247,7 @@ export function createQuestion(deps: QuestionDeps, parts: QuestionParts): { ask(
       model: reply.model,
       timings,
       tries: memory.tries,
-    };
+    });
   }
 
   async function callWith(picture: PreparedPicture): Promise<AskResult | Verdict> {

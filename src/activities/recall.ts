@@ -1,4 +1,5 @@
 import type { AskResult, Plan } from '../shared/types.ts';
+import { boundedAnswer } from './answer-bounds.ts';
 import type { StoredAnswer } from './ports.ts';
 
 /** Which picture of a run is asked about, by page and index. */
@@ -18,8 +19,8 @@ export function recallOutcome(
 ): AskResult | null {
   if (entry === undefined) return null;
   if (entry.run !== plan.results && plan.fresh) return null;
-  if (entry.run === plan.results && entry.image === image) return entry.answer;
-  return { ...entry.answer, recalledFrom: runName(entry.run) };
+  if (entry.run === plan.results && entry.image === image) return boundedAnswer(entry.answer);
+  return boundedAnswer({ ...entry.answer, recalledFrom: runName(entry.run) });
 }
 
 /** A run's name is the last part of its results place. */

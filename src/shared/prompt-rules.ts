@@ -81,11 +81,18 @@ function textProblems(field: string, text: unknown, max: number): Problem[] {
     return [problem(field, text, `has ${text.length} characters; at most ${max} are taken: shorten it`)];
   }
   if (CONTROL.test(text)) return [problem(field, text, 'holds a control character; remove it')];
+  if (HALF.test(text)) return [problem(field, text, 'holds half of a character; remove it')];
   return [];
 }
 
 /** Control characters but for tab and the line ends; they would reach terminals. */
 const CONTROL = /[^\P{Cc}\t\n\r]/u;
+
+/** A lone surrogate: no UTF-8 text has it, and JSON needs six bytes for it. */
+const HALF = /\p{Cs}/u;
+
+/** Of a field that nobody knows; it is shown as it stands. */
+const MAX_FIELD = 80;
 
 function unknownFields(prefix: string, record: Record<string, unknown>, known: string[]): Problem[] {
   const odd = Object.keys(record).filter((key) => !known.includes(key));
@@ -98,7 +105,7 @@ const isRecord = (value: unknown): value is Record<string, unknown> =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
 
 function problem(field: string, value: unknown, text: string): Problem {
-  const at = printable(field);
+  const at = printable(field.slice(0, MAX_FIELD));
   if (value === undefined || value === null) return { field: at, value: '', problem: text };
   const json = Array.isArray(value) ? '[…]' : typeof value === 'object' ? '{…}' : JSON.stringify(value);
   const shown = printable(json.length > 60 ? `${json.slice(0, 60)}…` : json);

@@ -1,3 +1,4 @@
+import { jsonBytes } from './cut.ts';
 import { type Problem, promptSetProblems } from './prompt-rules.ts';
 import type { ResumeInput, RunInput } from './types.ts';
 
@@ -6,9 +7,20 @@ export const MAX_BATCH_SIZE = 16;
 export const MAX_CONCURRENCY = 10_000;
 /** Pictures that a person can name to be asked again. */
 export const MAX_ONLY = 1_000;
-export const MAX_LIMIT = 100_000_000;
-/** Questions in one batch, so that its results stay far below Temporal's 2 MB a payload. */
-export const MAX_QUESTIONS_IN_BATCH = 400;
+/** Pictures of a run. */
+export const MAX_LIMIT = 10_000_000;
+/** Questions in one batch, so that its results stay below Temporal's 2 MB a payload (`test/unit/payload-bounds.test.ts`). */
+export const MAX_QUESTIONS_IN_BATCH = 200;
+
+/** Names of pictures that a run carries along while it goes on, all together, in bytes of JSON. */
+const MAX_ONLY_BYTES = 400_000;
+/** The longest path that Linux takes; a `gs://` address has at most 1,300 characters. */
+const MAX_PLACE = 4_096;
+const MAX_GLOBS = 100;
+/** Of all globs of a list together. */
+const MAX_GLOBS_BYTES = 100_000;
+/** So many problems are told at once: whoever mends them sees the others. */
+const PROBLEMS_TOLD = 20;
 
 type Rule = (value: unknown) => string | null;
 
@@ -18,6 +30,7 @@ const isAbsolute = (text: string): boolean => /^(\/|[A-Za-z]:[\\/])/.test(text);
 const place: Rule = (value) => {
   if (typeof value !== 'string' || value === '')
     return 'must be a text: gs://bucket/prefix/ or the absolute path of a folder';
+  if (value.length > MAX_PLACE) return `has more than ${MAX_PLACE} characters, which no folder or bucket has`;
   if (isGcs(value) || isAbsolute(value)) return null;
   // Before the relative paths: a misspelt address (gs:/bucket, GS://Bucket, s3://…) was not meant as a folder.
   if (/^gs\b|^\w+:/i.test(value))
@@ -37,10 +50,13 @@ const wholeNumber =
       ? null
       : `must be a whole number from ${least} to ${most}`;
 
-const globs: Rule = (value) =>
-  Array.isArray(value) && value.every((glob) => typeof glob === 'string' && glob !== '')
-    ? null
-    : 'must be a list of globs, such as ["**/*.jpg"]';
+const globs: Rule = (value) => {
+  if (!Array.isArray(value) || !value.every((glob) => typeof glob === 'string' && glob !== ''))
+    return 'must be a list of globs, such as ["**/*.jpg"]';
+  return value.length > MAX_GLOBS || bytesOf(value) > MAX_GLOBS_BYTES
+    ? `holds too much: at most ${MAX_GLOBS} globs and ${MAX_GLOBS_BYTES} bytes in all; use globs that match more`
+    : null;
+};
 
 const webAddress: Rule = (value) => {
   if (typeof value !== 'string' || value.length > 1_000 || !/^https?:\/\/[^\s/]+(\/\S*)?$/.test(value))
@@ -57,13 +73,20 @@ const runName: Rule = (value) =>
     ? null
     : 'must be letters, digits, dots, dashes and underscores, 64 at most, such as 20251126_025312';
 
-const pictures: Rule = (value) =>
-  Array.isArray(value) &&
-  value.length > 0 &&
-  value.length <= MAX_ONLY &&
-  value.every((name) => typeof name === 'string' && name !== '')
-    ? null
-    : `must be a list of names or identities of pictures, ${MAX_ONLY} at most`;
+const pictures: Rule = (value) => {
+  const isList =
+    Array.isArray(value) &&
+    value.length > 0 &&
+    value.length <= MAX_ONLY &&
+    value.every((name) => typeof name === 'string' && name !== '');
+  if (!isList) return `must be a list of names or identities of pictures, ${MAX_ONLY} at most`;
+  return bytesOf(value) > MAX_ONLY_BYTES
+    ? `holds more than ${MAX_ONLY_BYTES} bytes of names: name fewer pictures at once`
+    : null;
+};
+
+const bytesOf = (texts: readonly string[]): number =>
+  texts.reduce((sum, text) => sum + jsonBytes(text) + 3, 0);
 
 const retryRules = { refused: yesOrNo, only: pictures };
 
@@ -95,9 +118,9 @@ const unknownField =
     `stands in what is no field of ${what}; known are ${Object.keys(known).join(', ')}`;
 
 /**
- * Everything that is wrong with what a person gave to `analyzeImages`, for a new run or for one that goes on, field by field; empty when nothing is. Pure, so
- * that the workflow and the command line say the same. It looks at the input alone: whether the source is there is
- * the plan's to find out.
+ * What is wrong with what a person gave to `analyzeImages`, for a new run or for one that goes on, field by field, the
+ * first twenty problems of it; empty when nothing is. Pure, so that the workflow and the command line say the same. It
+ * looks at the input alone: whether the source is there is the plan's to find out.
  */
 export function checkRunInput(input: unknown): Problem[] {
   if (!isRecord(input)) {
@@ -110,7 +133,7 @@ export function checkRunInput(input: unknown): Problem[] {
     ];
   }
   if (input.resumeOf !== undefined)
-    return fieldProblems(input, resumeRules, 'a run that goes on, whose plan stands');
+    return fieldProblems(input, resumeRules, 'a run that goes on, whose plan stands').slice(0, PROBLEMS_TOLD);
   const problems: Problem[] = [];
   if (input.source === undefined) {
     problems.push({
@@ -123,13 +146,13 @@ export function checkRunInput(input: unknown): Problem[] {
   if (isRecord(input.prompts)) {
     problems.push(...promptSetProblems(input.prompts).map((p) => ({ ...p, field: `prompts.${p.field}` })));
   }
-  return problems;
+  return problems.slice(0, PROBLEMS_TOLD);
 }
 
 /** What is wrong with which answers are to be asked again; empty when nothing is. */
 export function checkRetry(retry: unknown): Problem[] {
   if (retry === undefined || retry === null) return [];
-  if (isRecord(retry)) return fieldProblems(retry, retryRules, 'what is asked again');
+  if (isRecord(retry)) return fieldProblems(retry, retryRules, 'what is asked again').slice(0, PROBLEMS_TOLD);
   const problem = `${shown(retry)} must be an object such as {"refused":true}`;
   return [{ field: 'retryFailed', value: shown(retry), problem }];
 }
@@ -144,7 +167,7 @@ function fieldProblems(
     const rule = (Object.hasOwn(known, field) ? known[field] : undefined) ?? unknownField(known, what);
     const problem = rule(value);
     if (problem === null) return [];
-    return [{ field: printable(field), value: shown(value), problem: `${shown(value)} ${problem}` }];
+    return [{ field: shortened(field), value: shown(value), problem: `${shown(value)} ${problem}` }];
   });
 }
 
@@ -152,8 +175,12 @@ const isRecord = (value: unknown): value is Record<string, unknown> =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
 
 const shown = (value: unknown): string => {
-  const text = printable(JSON.stringify(value) ?? String(value));
-  return text.length > 80 ? `${text.slice(0, 80)}…` : text;
+  return shortened(JSON.stringify(value) ?? String(value));
+};
+
+const shortened = (text: string): string => {
+  const start = printable(text.slice(0, 81));
+  return start.length > 80 ? `${start.slice(0, 80)}…` : start;
 };
 
 /** What a person gave, without the control characters that would reach a terminal. */
