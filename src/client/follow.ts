@@ -32,6 +32,7 @@ const LOOK_MS = 1000;
 const PAUSE_MS = 75_000;
 /** The run saves its results some seconds after the last call. */
 const RECORD_MS = 15_000;
+const SIGNAL_MS = 5_000;
 
 type Ending = { result: RunResult } | { error: unknown };
 
@@ -111,11 +112,19 @@ async function pause(
     return EXIT.interrupted;
   }
   display.say('Pausing: calls in flight end and are recorded first. Ctrl-C again ends this command at once.');
-  await tellRun(server.client, run.workflowId, 'pause').catch(() => undefined);
+  const engineWaits = (server.engine?.trouble() ?? null) !== null;
+  // No worker is there to take an update then, and a server that cannot write would keep the person for minutes.
+  await (
+    engineWaits
+      ? server.client.withDeadline(Date.now() + SIGNAL_MS, () =>
+          server.client.workflow.getHandle(run.workflowId).signal('pause'),
+        )
+      : tellRun(server.client, run.workflowId, 'pause')
+  ).catch(() => undefined);
   const worked =
     server.engine === null
       ? await workersPoll(server.client, server.namespace, server.taskQueue)
-      : server.engine.trouble() === null;
+      : !engineWaits;
   const quiet = await Promise.race([
     // Where nobody works, nothing is in flight that could be waited for.
     worked === false ? false : callsHaveEnded(observer, PAUSE_MS),
@@ -159,7 +168,7 @@ function leaveWaiting(
   display.end({
     exitStatus: EXIT.blocked,
     error: trouble,
-    summary: seen === null ? null : summaryOf(seen, run),
+    summary: seen === null ? null : { ...summaryOf(seen, run), state: 'interrupted' },
     hints: [goOn],
   });
   return EXIT.blocked;

@@ -103,7 +103,7 @@ test.skipIf(!onLinux)(
     expect(addresses.filter((address) => address !== LOOPBACK)).toEqual([]);
     demo.child.kill('SIGINT');
     await demo.ended;
-    expect(demo.out()).toMatch(new RegExp(`Run ${name} is unfinished: go on with .* resume ${name}`));
+    expect(demo.out()).toMatch(new RegExp(`Run ${name} is unfinished.* Go on with: .* resume ${name}`));
     const shown = place.runNames().find((other) => other !== name) ?? '';
     const plan = JSON.parse(readFileSync(join(place.folder, 'results', shown, 'run.json'), 'utf8')) as Plan;
     expect(plan.fresh).toBe(true);

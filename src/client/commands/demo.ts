@@ -4,8 +4,9 @@ import type { Config } from '../../config.ts';
 import type { Deps } from '../deps.ts';
 import { DEMO_ACCOUNT, demoConfig } from '../engine/launch.ts';
 import { lookAtRun, summaryNow } from '../look-at-run.ts';
+import { lineOf } from '../next-steps.ts';
 import { count, duration, wrap } from '../render/format.ts';
-import { createRuns, hasEnded } from '../runs.ts';
+import { createRuns, hasEnded, type RecordedRun } from '../runs.ts';
 import { startAndFollow } from './run.ts';
 
 /** No command at all: analyses the sample pictures with a simulated model. Spends nothing, whatever keys are set. */
@@ -13,8 +14,9 @@ export async function demoCommand(deps: Deps, flags: { json?: boolean }): Promis
   const config = demoConfig(deps.config, deps.cwd);
   const say = (line: string): void =>
     void deps.terminal[flags.json === true ? 'err' : 'out'].write(`${line}\n`);
-  for (const run of await unfinishedRuns(deps, config)) {
-    say(`Run ${run} is unfinished: go on with ${deps.calledAs} resume ${run}`);
+  for (const { run, place } of await unfinishedRuns(deps, config)) {
+    say(`Run ${run} is unfinished; nothing of it is lost. Go on with: ${lineOf(deps, run, place)('resume')}`);
+    say('');
   }
   for (const line of [
     'Demonstration, SIMULATED: a simulator stands in for the model. No money is spent and no key is used.',
@@ -50,9 +52,9 @@ export async function demoCommand(deps: Deps, flags: { json?: boolean }): Promis
 const LOOKED_AT = 50;
 
 /** The newest demonstration and the newest real run that have not ended and that nobody is working on. */
-async function unfinishedRuns(deps: Deps, config: Config): Promise<string[]> {
+async function unfinishedRuns(deps: Deps, config: Config): Promise<RecordedRun[]> {
   const runs = createRuns({ root: config.results, openStore: deps.openStore, listRuns: deps.listRuns });
-  const found = new Map<boolean, string>();
+  const found = new Map<boolean, RecordedRun>();
   try {
     for (const name of (await runs.names()).slice(0, LOOKED_AT)) {
       const recorded = await runs.read(name);
@@ -60,10 +62,10 @@ async function unfinishedRuns(deps: Deps, config: Config): Promise<string[]> {
       const demo = recorded.plan.modelQueue.startsWith(DEMO_TASK_QUEUE);
       if (found.has(demo)) continue;
       const { state } = summaryNow(await lookAtRun(deps, recorded), deps.now());
-      if (['paused', 'blocked', 'interrupted'].includes(state)) found.set(demo, name);
+      if (['paused', 'blocked', 'interrupted'].includes(state)) found.set(demo, recorded);
     }
   } catch {
-    // A demonstration does not fail over a folder of results that cannot be read: its own plan says so where it must.
+    // Another run's trouble is no reason to show nothing.
   }
   return [...found.values()];
 }
