@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Arbitrary, type AsyncCommand, constant, constantFrom, nat, record } from 'fast-check';
-import { WorkflowNotFoundError } from '@temporalio/client';
+import { WorkflowNotFoundError, WorkflowUpdateFailedError } from '@temporalio/client';
 import type { Outage } from './check.ts';
 import { startCommand } from './processes.ts';
 import { within } from './within.ts';
@@ -101,12 +101,13 @@ async function tell({ client, workflowId }: World, update: string): Promise<void
   await ended(client.withDeadline(Date.now() + 20_000, () => handle.executeUpdate(update)));
 }
 
-/** An act on a run that has ended meanwhile is none. */
+/** An act on a run that has ended meanwhile is none, and so is one that the run refuses. */
 async function ended(act: Promise<unknown>): Promise<void> {
   try {
     await act;
   } catch (error) {
-    if (!(error instanceof WorkflowNotFoundError)) throw error;
+    if (error instanceof WorkflowNotFoundError || error instanceof WorkflowUpdateFailedError) return;
+    throw error;
   }
 }
 

@@ -75,4 +75,7 @@ function textOf(
   ].join('\n');
 }
 
+// Its processes end with it: they are killed when it exits, which a signal alone would not have it do.
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(130));
+
 await main(process.argv.slice(2));
