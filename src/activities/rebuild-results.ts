@@ -33,76 +33,70 @@ export function createRebuildResults(deps: RebuildDeps) {
   const saveSegment = createSaveSegment({ ...deps, shards });
   const saveResults = createSaveResults({ ...deps, shards, answersOf: () => Promise.resolve([]) });
 
-  return async function rebuildResults(results: string): Promise<Rebuilt> {
-    const store = deps.files.store(results);
-    const runJson = await store.read(files.run);
-    if (runJson === null) throw brokenRun(`${results}/${files.run} is gone`);
-    const place: RunPlace = { results, plan: planHash(runJson) };
-    const plan = await deps.files.plan(place);
-    const pages = await listedPages(deps.files, place);
-    const recordedText = await store.read(files.progress);
-    const recorded =
-      recordedText === null ? null : parsed<Progress>(recordedText, `${results}/${files.progress}`);
-    if (pages.reduce((sum, { images }) => sum + images.length, 0) < (recorded?.images ?? 0))
-      throw brokenRun(`${results}/${files.page(pages.length)} is gone`);
+  /** Adds to a page's shards what they miss, and writes its index segment where that is missing or changes. */
+  async function rebuildPage(run: RebuiltRun, page: ImagePage, firstBatch: number): Promise<RebuiltPage> {
+    const { place, plan, recorded } = run;
+    const store = deps.files.store(place.results);
+    const done: RebuiltPage = { counts: noCounts(), lastAt: '', wrote: [], fromStore: 0, fromHistory: 0 };
+    let batch = firstBatch;
+    let whole = page.images.length > 0;
+    for (let first = 0; first < page.images.length; first += plan.batchSize, batch += 1) {
+      const images = Math.min(plan.batchSize, page.images.length - first);
+      const begun = batch < (recorded?.begun ?? Infinity);
+      const before = begun ? await shards.read(place, batch) : null;
+      const found = await findAnswers(deps, {
+        ...{ plan, page, first, images, shard: before },
+        begun,
+        hadAll: recorded !== null && ['complete', 'incomplete'].includes(recorded.state),
+        workflowId: batchWorkflowIdOf(plan.workflowId, batch),
+      });
+      const isMore = found.images.length > 0;
+      const shard = isMore ? await keepShard(store, shardOf(batch, before, found.images)) : before;
+      if (isMore) done.wrote.push(files.shard(batch));
+      done.fromStore += found.fromStore;
+      done.fromHistory += found.fromHistory;
+      whole &&= shard !== null && hasOutcomes(shard, images, plan);
+      if (shard === null) continue;
+      done.counts = addCounts(done.counts, countShard(plan, shard));
+      if (shard.endedAt > done.lastAt) done.lastAt = shard.endedAt;
+    }
+    const segment = files.segment(page.page);
+    if (run.segments.has(segment) ? done.wrote.length > 0 : whole) {
+      await saveSegment({ ...place, page: page.page, firstBatch, batches: batch - firstBatch });
+      done.wrote.push(segment);
+    }
+    return done;
+  }
 
-    const wrote: string[] = [files.results, files.minutes, ...(recorded === null ? [files.progress] : [])];
-    const segments = new Set(await store.list('index'));
-    const found: Found = { fromStore: 0, fromHistory: 0 };
+  return async function rebuildResults(results: string): Promise<Rebuilt> {
+    const run = await openRun(deps.files, results);
+    const { place, plan, pages, recorded } = run;
+    const rebuilt: Omit<Rebuilt, 'images' | 'questions' | 'answered' | 'failed'> = {
+      wrote: [files.results, files.minutes, ...(recorded === null ? [files.progress] : [])],
+      fromStore: 0,
+      fromHistory: 0,
+    };
     let counts = noCounts();
     let lastAt = plan.createdAt;
     let batch = 0;
     for (const page of pages) {
-      const firstBatch = batch;
-      let whole = true;
-      let added = false;
-      for (let first = 0; first < page.images.length; first += plan.batchSize, batch += 1) {
-        const images = Math.min(plan.batchSize, page.images.length - first);
-        const before = await shards.read(place, batch);
-        const missing = await findAnswers(deps, {
-          plan,
-          page,
-          first,
-          images,
-          shard: before,
-          begun: recorded === null || batch < (recorded.begun ?? Infinity),
-          hadAll: recorded !== null && ['complete', 'incomplete'].includes(recorded.state),
-          workflowId: batchWorkflowIdOf(plan.workflowId, batch),
-        });
-        found.fromStore += missing.fromStore;
-        found.fromHistory += missing.fromHistory;
-        const shard =
-          missing.images.length === 0
-            ? before
-            : await keepShard(store, shardOf(batch, before, missing.images));
-        if (shard !== before) wrote.push(files.shard(batch));
-        added ||= shard !== before;
-        whole &&= shard !== null && hasOutcomes(shard, images, plan);
-        if (shard !== null) counts = addCounts(counts, countShard(plan, shard));
-        if (shard !== null && shard.endedAt > lastAt) lastAt = shard.endedAt;
-      }
-      const segment = files.segment(page.page);
-      const isThere = segments.has(segment.slice('index/'.length));
-      if (isThere ? added : whole && batch > firstBatch) {
-        await saveSegment({ ...place, page: page.page, firstBatch, batches: batch - firstBatch });
-        wrote.push(segment);
-      }
+      const done = await rebuildPage(run, page, batch);
+      batch += Math.ceil(page.images.length / plan.batchSize);
+      counts = addCounts(counts, done.counts);
+      if (done.lastAt > lastAt) lastAt = done.lastAt;
+      rebuilt.wrote.push(...done.wrote);
+      rebuilt.fromStore += done.fromStore;
+      rebuilt.fromHistory += done.fromHistory;
     }
-    const progress = recorded ?? progressOf(plan, pages, counts, lastAt);
-    const changed = !isSame(progress.counts, counts);
+    const known = recorded ?? progressOf(plan, pages, counts, lastAt);
     // The run's own sums are kept where they say the same, in its own order, so that the same text comes of it.
-    const now: Progress = changed ? { ...progress, counts } : progress;
-    await saveResults({
-      ...place,
-      progress: now,
-      pages: pages.map(({ images }) => images.length),
-      full: true,
-      final: true,
-    });
-    const images = pages.reduce((sum, page) => sum + page.images.length, 0);
+    const progress = isSame(known.counts, counts) ? known : { ...known, counts };
+    const sizes = pages.map(({ images }) => images.length);
+    await saveResults({ ...place, progress, pages: sizes, full: true, final: true });
+    const images = sizes.reduce((sum, n) => sum + n, 0);
     return {
-      ...found,
-      wrote: wrote.sort(),
+      ...rebuilt,
+      wrote: rebuilt.wrote.sort(),
       images,
       questions: images * plan.prompts.length,
       answered: counts.answered,
@@ -111,9 +105,32 @@ export function createRebuildResults(deps: RebuildDeps) {
   };
 }
 
-async function listedPages(runFiles: RunFiles, place: RunPlace): Promise<ImagePage[]> {
-  const names = await runFiles.store(place.results).list('images');
-  return Promise.all(names.map((_, page) => runFiles.page(place, page)));
+/** What the files of a run say before it is rebuilt. */
+interface RebuiltRun {
+  place: RunPlace;
+  plan: Plan;
+  pages: ImagePage[];
+  /** `null`: the progress record is gone. */
+  recorded: Progress | null;
+  /** Index segments that are there. */
+  segments: Set<string>;
+}
+
+type RebuiltPage = Found & { counts: Counts; lastAt: string; wrote: string[] };
+
+async function openRun(runFiles: RunFiles, results: string): Promise<RebuiltRun> {
+  const store = runFiles.store(results);
+  const runJson = await store.read(files.run);
+  if (runJson === null) throw brokenRun(`${results}/${files.run} is gone`);
+  const place: RunPlace = { results, plan: planHash(runJson) };
+  const names = await store.list('images');
+  const pages = await Promise.all(names.map((_, page) => runFiles.page(place, page)));
+  const text = await store.read(files.progress);
+  const recorded = text === null ? null : parsed<Progress>(text, `${results}/${files.progress}`);
+  if (pages.reduce((sum, { images }) => sum + images.length, 0) < (recorded?.images ?? 0))
+    throw brokenRun(`${results}/${files.page(pages.length)} is gone`);
+  const segments = new Set((await store.list('index')).map((name) => `index/${name}`));
+  return { place, plan: await runFiles.plan(place), pages, recorded, segments };
 }
 
 /** What was found of a batch, with the times of what is recorded of it: nobody knows when the rest began and ended. */

@@ -14,13 +14,23 @@ const UPDATE_MS = 10_000;
 
 /** What a server knows of a run's workflow: `unknown` is one that it never had, or has no more. */
 export type Standing =
-  { is: 'running' | 'closed'; priority: Priority | undefined } | { is: 'unknown'; priority?: undefined };
+  | {
+      is: 'running' | 'closed';
+      priority: Priority | undefined;
+      /** Something has happened that no worker has taken up yet. */
+      waitsForWorker: boolean;
+    }
+  | { is: 'unknown'; priority?: undefined; waitsForWorker?: false };
+
+/** PendingWorkflowTaskState of the Temporal API. */
+const SCHEDULED = 1;
 
 /** Asks the server alone: no worker is needed for it. */
 export async function standingOf(client: Client, workflowId: string): Promise<Standing> {
   try {
-    const { status, priority } = await client.workflow.getHandle(workflowId).describe();
-    return { is: status.name === 'RUNNING' ? 'running' : 'closed', priority };
+    const { status, priority, raw } = await client.workflow.getHandle(workflowId).describe();
+    const waitsForWorker = Number(raw.pendingWorkflowTask?.state) === SCHEDULED;
+    return { is: status.name === 'RUNNING' ? 'running' : 'closed', priority, waitsForWorker };
   } catch (error) {
     if (error instanceof WorkflowNotFoundError) return { is: 'unknown' };
     throw error;
@@ -59,13 +69,34 @@ export async function retryFailed(client: Client, workflowId: string, retry: Ret
   }
 }
 
-/** Waits until a paused run has no call in flight; false when one is still out after `withinMs`. */
+/** A worker takes up at once what happens to a run; one that was killed the server still lists for some minutes. */
+const TAKEN_UP_MS = 12_000;
+
+/**
+ * Waits until a paused run has no call in flight; false when one is still out after `withinMs`, or earlier when no
+ * worker gives the run's word.
+ */
 export async function callsHaveEnded(observer: Observer, withinMs: number): Promise<boolean> {
+  let lastWord = Date.now();
   for (const end = Date.now() + withinMs; Date.now() < end; await sleep(500)) {
     const seen = await observer.look();
+    if (seen?.fresh === true) lastWord = Date.now();
+    else if (Date.now() - lastWord > TAKEN_UP_MS) return false;
     if (seen?.fresh === true && seen.batches.length === seen.progress.running.length) {
       if (seen.batches.every((batch) => batch.open === 0)) return true;
     }
+  }
+  return false;
+}
+
+/** Waits until a run has closed; false after `withinMs`, or earlier when no worker is there to close it. */
+export async function hasClosed(client: Client, workflowId: string, withinMs: number): Promise<boolean> {
+  let lastTaken = Date.now();
+  for (const end = Date.now() + withinMs; Date.now() < end; await sleep(500)) {
+    const { is, waitsForWorker } = await standingOf(client, workflowId);
+    if (is !== 'running') return true;
+    if (waitsForWorker !== true) lastTaken = Date.now();
+    else if (Date.now() - lastTaken > TAKEN_UP_MS) return false;
   }
   return false;
 }

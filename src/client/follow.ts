@@ -224,11 +224,15 @@ async function finish(
     recordedMsAgo: null,
     prompts: seen?.progress.prompts ?? Object.keys(result.counts.matches).map((id) => ({ id, name: id })),
     results: result.results,
-    elapsedMs: seen === null ? null : deps.now() - Date.parse(seen.progress.startedAt),
+    elapsedMs: seen === null ? null : timeOf(seen, run, deps.now()),
   };
   display.end({ exitStatus, error: null, summary, hints: [...nextSteps(summary, line), ...run.hints] });
   return exitStatus;
 }
+
+/** How long the run took; of one that had ended before and went on, only the time in which it worked. */
+const timeOf = ({ progress }: Snapshot, { earlierRecord }: FollowedRun, now: number): number =>
+  earlierRecord === null ? now - Date.parse(progress.startedAt) : progress.activeMs;
 
 /** The workflow's result; asked again when it is the server, not the workflow, that failed. */
 async function endOf(server: Server, workflowId: string): Promise<Ending> {

@@ -1,12 +1,13 @@
 import type { Config } from '../config.ts';
 import { DEMO_TASK_QUEUE } from '../shared/names.ts';
 import { connectRunning } from './connection.ts';
+import { standingOf } from './control-run.ts';
 import type { Deps } from './deps.ts';
 import { demoConfig } from './engine/launch.ts';
 import { countsNow, type Snapshot } from './live-view.ts';
 import { createObserver } from './observe.ts';
 import type { Summary } from './render/summary.ts';
-import { hasEnded, type RecordedRun } from './runs.ts';
+import { hasEnded, isEnd, type RecordedRun } from './runs.ts';
 
 /** A run as it stands now, or as it was last recorded. */
 export interface RunNow {
@@ -33,7 +34,10 @@ export async function lookAtRun(deps: Deps, recorded: RecordedRun): Promise<RunN
       now: deps.now,
     });
     const seen = await observer.look();
-    return { recorded, live: seen?.fresh === true ? seen : null };
+    if (seen?.fresh !== true) return { recorded, live: null };
+    // A workflow that was ended from outside still answers as it did before.
+    const { is } = await standingOf(server.client, recorded.plan.workflowId);
+    return { recorded, live: is === 'running' || isEnd(seen.progress.state) ? seen : null };
   } finally {
     await server.close();
   }

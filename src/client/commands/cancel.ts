@@ -1,6 +1,5 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import { connectServer, type Server } from '../connection.ts';
-import { standingOf } from '../control-run.ts';
+import { hasClosed, standingOf } from '../control-run.ts';
 import { EXIT, UsageError, type Deps } from '../deps.ts';
 import { createDisplay } from '../display.ts';
 import { findRunTo, runsOf } from '../find-run.ts';
@@ -17,7 +16,6 @@ export interface StopFlags {
 
 /** A run closes within 15 s of its cancel; a worker that has just been started needs some more. */
 const CANCEL_MS = 60_000;
-const LOOK_MS = 500;
 
 /**
  * `cancel [RUN]`: ends a run early, keeping what is answered, and says what is kept. Where no worker is there the
@@ -41,7 +39,7 @@ export async function cancelCommand(deps: Deps, name: string | undefined, flags:
       working = await connectServer(deps, config, { worker: true, log });
     }
     const awaited = polled !== false || working !== null;
-    const closed = awaited && (await hasClosed(server, workflowId));
+    const closed = awaited && (await hasClosed(server.client, workflowId, CANCEL_MS));
     const { runs } = runsOf(deps, recorded.root);
     const now = (await runs.read(recorded.run)) ?? recorded;
     const summary = summaryNow({ recorded: now, live: null }, deps.now());
@@ -51,7 +49,7 @@ export async function cancelCommand(deps: Deps, name: string | undefined, flags:
       summary,
       hints: closed
         ? ['Every answer so far is kept.', ...nextSteps(summary, lineOf(deps, now.run, now.place))]
-        : ['The server has noted the cancel; it is done when a worker is there.', ...whoWorks(deps, server)],
+        : ['The server has noted the cancel; a worker does it when one is there.', ...whoWorks(deps, server)],
     });
     return EXIT.ok;
   } finally {
@@ -75,10 +73,3 @@ export async function refuseUnlessRunning(deps: Deps, server: Server, recorded: 
 
 const whoWorks = (deps: Deps, server: Server): string[] =>
   server.engine === null ? [noWorker(deps, server)] : [];
-
-async function hasClosed(server: Server, workflowId: string): Promise<boolean> {
-  for (const end = Date.now() + CANCEL_MS; Date.now() < end; await sleep(LOOK_MS)) {
-    if ((await standingOf(server.client, workflowId)).is !== 'running') return true;
-  }
-  return false;
-}

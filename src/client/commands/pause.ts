@@ -1,17 +1,19 @@
 import { connectServer } from '../connection.ts';
-import { callsHaveEnded, recordIsCurrent, tellRun } from '../control-run.ts';
+import { callsHaveEnded, recordIsCurrent, standingOf, tellRun } from '../control-run.ts';
 import { EXIT, type Deps } from '../deps.ts';
 import { createDisplay } from '../display.ts';
 import { findRunTo, runsOf } from '../find-run.ts';
 import { configOf, summaryNow } from '../look-at-run.ts';
 import { lineOf } from '../next-steps.ts';
 import { createObserver, workersPoll } from '../observe.ts';
+import type { Summary } from '../render/summary.ts';
 import { refuseUnlessRunning, type StopFlags } from './cancel.ts';
 
 /** A call takes up to 60 s. */
 const PAUSE_MS = 75_000;
 /** The run saves its results some seconds after the last call. */
 const RECORD_MS = 15_000;
+const NOTED = 'The server has noted the pause: no worker is there now, and none that comes asks anything.';
 
 /**
  * `pause [RUN]`: a run stops asking; calls in flight end and are recorded. Starts no worker: a run at which nobody
@@ -26,33 +28,28 @@ export async function pauseCommand(deps: Deps, name: string | undefined, flags: 
     await refuseUnlessRunning(deps, server, recorded);
     const { workflowId } = recorded.plan;
     const goOn = `Go on with: ${lineOf(deps, recorded.run, recorded.place)('resume')}`;
+    const end = (summary: Summary | null, hint: string): number => {
+      display.end({ exitStatus: EXIT.ok, error: null, summary, hints: [hint, goOn] });
+      return EXIT.ok;
+    };
     if ((await workersPoll(server.client, server.namespace, server.taskQueue)) === false) {
       await server.client.workflow.getHandle(workflowId).signal('pause');
-      const noted =
-        'The server has noted the pause: no worker is there now, and none that comes asks anything.';
-      display.end({ exitStatus: EXIT.ok, error: null, summary: null, hints: [noted, goOn] });
-      return EXIT.ok;
+      return end(null, NOTED);
     }
     await tellRun(server.client, workflowId, 'pause');
     display.say('Pausing: calls in flight end and are recorded first.');
     const store = deps.openStore(recorded.place);
-    const observer = createObserver({
-      client: server.client,
-      namespace: server.namespace,
-      workflowId,
-      store,
-      now: deps.now,
-    });
+    const { client, namespace } = server;
+    const observer = createObserver({ client, namespace, workflowId, store, now: deps.now });
     const quiet = await callsHaveEnded(observer, PAUSE_MS);
+    if (!quiet && (await standingOf(client, workflowId)).waitsForWorker === true) return end(null, NOTED);
     if (quiet) await recordIsCurrent(observer, store, RECORD_MS);
-    const { runs } = runsOf(deps, recorded.root);
-    const now = (await runs.read(recorded.run)) ?? recorded;
+    const now = (await runsOf(deps, recorded.root).runs.read(recorded.run)) ?? recorded;
     const summary = { ...summaryNow({ recorded: now, live: null }, deps.now()), recordedMsAgo: null };
-    const kept = quiet
-      ? 'Every answer so far is recorded.'
-      : 'A call is still in flight; it is recorded too.';
-    display.end({ exitStatus: EXIT.ok, error: null, summary, hints: [kept, goOn] });
-    return EXIT.ok;
+    return end(
+      summary,
+      quiet ? 'Every answer so far is recorded.' : 'A call is still in flight; it is recorded too.',
+    );
   } finally {
     await server.close();
   }

@@ -3,9 +3,9 @@ import { workersPoll } from '../observe.ts';
 import { connectRunning } from '../connection.ts';
 import { standingOf } from '../control-run.ts';
 import { EXIT, UsageError, type Deps } from '../deps.ts';
-import { findRun } from '../find-run.ts';
-import { configOf } from '../look-at-run.ts';
-import { lineOf } from '../next-steps.ts';
+import { findRun, runsOf } from '../find-run.ts';
+import { configOf, summaryNow } from '../look-at-run.ts';
+import { lineOf, nextSteps } from '../next-steps.ts';
 import { recordedAnswers } from '../recorded-answers.ts';
 import { count, of } from '../render/format.ts';
 
@@ -40,10 +40,10 @@ export async function rebuildCommand(deps: Deps, name: string, flags: { results?
     );
     if (rebuilt.fromStore > 0) print(`${count(rebuilt.fromStore)} of them from the answer store.`);
     if (rebuilt.fromHistory > 0) print(`${count(rebuilt.fromHistory)} of them from the server's histories.`);
-    if (missing > 0) {
-      if (server === null) print('No Temporal server runs here, which might know more in its histories.');
-      print(`What is missing is asked by: ${line('resume')}`);
-    }
+    if (missing > rebuilt.failed && server === null)
+      print('A Temporal server might know more in its histories, but none runs here.');
+    const now = (await runsOf(deps, recorded.root).runs.read(name)) ?? recorded;
+    nextSteps(summaryNow({ recorded: now, live: null }, deps.now()), line).forEach(print);
     return missing > 0 ? EXIT.incomplete : EXIT.ok;
   } finally {
     await server?.close();

@@ -96,6 +96,8 @@ async function goOn(
     const said = asksAgain ? await retryFailed(server.client, workflowId, retry) : null;
     return { startedAgain: false, said };
   } catch (error) {
+    // It goes on, and says why nothing is asked again.
+    if (error instanceof UsageError) return { startedAgain: false, said: error.message };
     // It ended a moment ago: following it tells how.
     if (error instanceof WorkflowNotFoundError) return { startedAgain: false, said: null };
     throw error;

@@ -1,0 +1,109 @@
+import { cp, readFile, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { WorkflowHandle } from '@temporalio/client';
+import { afterEach, beforeEach, expect, inject, test } from 'vitest';
+import { environmentOf } from '../../src/config.ts';
+import type { Plan, Progress, RunInput, RunResult } from '../../src/shared/types.ts';
+import { rebuildResults } from '../../src/worker/rebuild.ts';
+import { distinctPicture } from '../helpers/cli.ts';
+import { type Outcome, runHere } from '../helpers/program.ts';
+import { createHarness, type Harness } from '../helpers/run-harness.ts';
+import { until } from '../helpers/until.ts';
+
+const PICTURES = 6;
+const QUESTIONS = 6 * PICTURES;
+
+let harness: Harness;
+beforeEach(async () => {
+  harness = await createHarness(inject('temporal'), { simulator: { latency: { medianMs: 250 } } });
+});
+afterEach(() => harness.close());
+
+const cli = (...args: string[]): Promise<Outcome> =>
+  runHere(harness.folder, args, environmentOf(harness.config), { rebuildResults });
+const begin = async (
+  input: Partial<RunInput> = { concurrency: 8 },
+): Promise<WorkflowHandle<() => Promise<RunResult>>> =>
+  harness.start({ source: await harness.pictures(PICTURES, distinctPicture), name: 'first', ...input });
+const calls = (): number => harness.simulator.ledger.length;
+const asked = (n: number) => until(async () => calls() >= n);
+const path = (name: string, run = 'first'): string => join(harness.config.results, run, name);
+
+test('cancel keeps what is answered, rebuild writes the same results, and resume asks the rest', async () => {
+  await begin();
+  await asked(QUESTIONS / 2);
+  const cancelled = await cli('cancel');
+  expect(cancelled.out).toContain('Run first was cancelled.');
+  expect(cancelled.out).toMatch(/Every answer so far is kept\.\nGo on with: image-analysis resume first\n$/);
+  expect(cancelled.status).toBe(0);
+  expect(calls()).toBeLessThan(QUESTIONS);
+  expect((await cli('cancel', 'first')).err).toMatch(
+    /not under way: it is cancelled\.\nGo on with: .* resume first/,
+  );
+
+  const before = await readFile(path('results.json'), 'utf8');
+  await rm(path('results.json'));
+  const rebuilt = await cli('results', 'rebuild', 'first');
+  expect(rebuilt.out).toMatch(/first\/results\.json\n6 pictures, \d+ of 36 answers\nGo on with: /);
+  expect(rebuilt.status).toBe(3);
+  expect(await readFile(path('results.json'), 'utf8')).toBe(before);
+
+  const resumed = await cli('resume');
+  expect(resumed.out).toContain('Run first is complete.');
+  expect(resumed.status).toBe(0);
+  expect(calls()).toBe(QUESTIONS);
+  const again = await cli('resume', 'first', '--refused');
+  expect(again.out).toContain('every question is answered. Nothing was asked.');
+  expect({ status: again.status, calls: calls() }).toEqual({ status: 0, calls: QUESTIONS });
+});
+
+test('a run is paused, told to ask again, and resumed', async () => {
+  harness.simulator.setFaults([{ kind: 'refusal', share: 1 }]);
+  const run = await begin({ batchSize: 1, concurrency: 2 });
+  await until(async () => ((await harness.progress(run).catch(() => null))?.batchesDone ?? 0) > 1);
+  const paused = await cli('pause');
+  expect(paused.out).toMatch(/Every answer so far is recorded\.\nGo on with: image-analysis resume first\n$/);
+  harness.simulator.setFaults([]);
+  const { out, status } = await cli('retry-failed', '--refused');
+  expect({ out, status }).toMatchObject({
+    out: expect.stringMatching(/first asks again: \d+ batch/),
+    status: 0,
+  });
+  // What no batch may do is the run's to refuse.
+  expect((await cli('retry-failed', '--only', 'nothing.jpg')).status).toBe(2);
+  // What had failed in a batch that was still under way is asked again when the run has ended.
+  const resumed = await cli('resume');
+  if (resumed.status === 3) expect(resumed.out).toMatch(/declined: image-analysis resume first --refused/);
+  const complete = await cli('resume', 'first', '--refused');
+  expect(complete.out).toContain('Run first is complete.');
+  expect(complete.status).toBe(0);
+});
+
+test('a run is not started where it does not stand while another server is at it', async () => {
+  const run = await begin();
+  await run.result();
+  // As on another server: this one knows no workflow of that ID.
+  await cp(path(''), path('', 'elsewhere'), { recursive: true });
+  const [plan, progress] = await Promise.all(
+    ['run.json', 'progress.json'].map(
+      async (name) => JSON.parse(await readFile(path(name), 'utf8')) as object,
+    ),
+  );
+  await writeFile(
+    path('run.json', 'elsewhere'),
+    JSON.stringify({ ...(plan as Plan), run: 'elsewhere', workflowId: 'image-analysis-elsewhere' }),
+  );
+  const record = (): Promise<void> =>
+    writeFile(
+      path('progress.json', 'elsewhere'),
+      JSON.stringify({ ...(progress as Progress), state: 'running', updatedAt: new Date().toISOString() }),
+    );
+  await record();
+  const resuming = cli('resume', 'elsewhere');
+  await new Promise((done) => setTimeout(done, 1_000));
+  await record();
+  const { status, err, out } = await resuming;
+  expect(out).toMatch(/does not know run elsewhere.*watched whether another server is at it/s);
+  expect(err).toMatch(/Run elsewhere is under way on another server than Temporal at/);
+  expect(status).toBe(2);
+});
