@@ -35,6 +35,7 @@ export function createSalvageBatch(deps: { files: RunFiles; answersOf: AnswersOf
       return await withHeartbeat(async () => {
         const plan = await deps.files.plan(input);
         const answered = await answersOf(deps, input);
+        if (input.again && answered.length === 0) return { batch: input.batch, counts: noCounts() };
         const at = new Date().toISOString();
         const images = input.again
           ? answered

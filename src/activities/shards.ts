@@ -35,9 +35,13 @@ export function createShardReader(runFiles: RunFiles): ShardReader {
   };
 }
 
+/** A page's last batch may have fewer pictures, and a shard does not say how many: then it is read again each time. */
 async function isAnswered(runFiles: RunFiles, place: RunPlace, shard: Shard): Promise<boolean> {
-  const { prompts } = await runFiles.plan(place);
-  return shard.images.every((image) => prompts.every(({ id }) => image.prompts[id]?.ok === true));
+  const { prompts, batchSize } = await runFiles.plan(place);
+  return (
+    shard.images.length === batchSize &&
+    shard.images.every((image) => prompts.every(({ id }) => image.prompts[id]?.ok === true))
+  );
 }
 
 /** Writes a batch's shard, or adds to the one that is there. Returns what is there then. */
