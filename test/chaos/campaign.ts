@@ -28,8 +28,10 @@ export interface Report {
   verdict: Verdict;
   /** What was done, in order. */
   outages: Outage[];
-  /** What could not be done, and why. */
+  /** What cannot be done on this machine, and why. */
   skipped: string[];
+  /** What the run did not last for. */
+  missed: string[];
   calls: number;
   seconds: number;
   /** Folder that was kept because something was violated. */
@@ -89,6 +91,7 @@ export async function campaign(options: CampaignOptions): Promise<Report> {
   });
   const outages: Outage[] = [];
   const skipped: string[] = [];
+  const missed: string[] = [];
   let kept = true;
   try {
     world.workers.start();
@@ -100,7 +103,7 @@ export async function campaign(options: CampaignOptions): Promise<Report> {
       if (last && strikes.length > 1) await hurry(world);
       if (strikes.length === 1) await within(END_MS, () => answersIn(world) >= world.questions / 2);
       if (await isOver(world)) {
-        skipped.push(...strikes.slice(i).map((left) => `${left}: the run had ended before`));
+        missed.push(...strikes.slice(i).map((left) => `${left}: the run had ended before`));
         break;
       }
       if (strike === 'disk' && world.disk === null) {
@@ -123,6 +126,7 @@ export async function campaign(options: CampaignOptions): Promise<Report> {
       verdict,
       outages,
       skipped,
+      missed,
       calls: world.simulator.ledger.length,
       seconds: Math.round((Date.now() - began) / 1000),
       kept: kept ? world.folder : null,

@@ -3,8 +3,9 @@ import { campaign, FAULTS, type Report, STRIKES } from './campaign.ts';
 import { model } from './model.ts';
 
 /**
- * `npm run chaos [-- --seed N | --seeds A,B,C] [--pictures N] [--plain] [--model N]`: campaigns against the simulator, each from its seed;
- * with `--model` N random sequences of what people and operators do.
+ * `npm run chaos [-- --seed N | --seeds A,B,C] [--pictures N] [--plain] [--at-once N]`: campaigns against the simulator,
+ * each from its seed; `--plain`: everything is killed once, in a run without faults.
+ * `npm run chaos -- --model N [--seed N]`: N random sequences of what people and operators do.
  * Ends with 1 when one of them found the promise broken, or could not do what it set out to.
  */
 async function main(args: string[]): Promise<void> {
@@ -13,31 +14,41 @@ async function main(args: string[]): Promise<void> {
     options: {
       seed: { type: 'string' },
       seeds: { type: 'string' },
-      pictures: { type: 'string', default: '240' },
+      pictures: { type: 'string', default: '160' },
       plain: { type: 'boolean', default: false },
       model: { type: 'string' },
+      'at-once': { type: 'string', default: '1' },
     },
   });
   const seeds = (values.seeds ?? values.seed ?? String(Date.now() % 1_000_000)).split(',').map(Number);
-  const pictures = Number(values.pictures);
   if (values.model !== undefined) {
     for (const seed of seeds) await sequences(seed, Number(values.model));
     return;
   }
-  for (const seed of seeds) {
-    const again = `npm run chaos -- --seed ${seed} --pictures ${pictures}${values.plain ? ' --plain' : ''}`;
-    console.log(`seed ${seed}: ${pictures} pictures. Again with: ${again}`);
-    const report = await campaign({
-      seed,
-      pictures,
-      latencyMs: 3_000,
-      source: 'bucket',
-      ...(values.plain ? { strikes: { everything: 1 }, faults: [] } : { strikes: STRIKES, faults: FAULTS }),
-      say: console.log,
-    });
-    console.log(textOf(report, again));
-    if (report.verdict.violations.length > 0 || report.skipped.length > 0) process.exitCode = 1;
-  }
+  const waiting = [...seeds];
+  const lane = async (): Promise<void> => {
+    for (let seed = waiting.shift(); seed !== undefined; seed = waiting.shift()) {
+      await one(seed, Number(values.pictures), values.plain);
+    }
+  };
+  await Promise.all(Array.from({ length: Number(values['at-once']) }, lane));
+}
+
+async function one(seed: number, pictures: number, plain: boolean): Promise<void> {
+  const again = `npm run chaos -- --seed ${seed} --pictures ${pictures}${plain ? ' --plain' : ''}`;
+  console.log(`seed ${seed}: ${pictures} pictures. Again with: ${again}`);
+  const report = await campaign({
+    seed,
+    pictures,
+    latencyMs: 3_000,
+    source: 'bucket',
+    ...(plain ? { strikes: { everything: 1 }, faults: [] } : { strikes: STRIKES, faults: FAULTS }),
+    say: (line) => {
+      console.log(`seed ${seed}: ${line}`);
+    },
+  });
+  console.log(textOf(report, again));
+  if (report.verdict.violations.length > 0 || report.missed.length > 0) process.exitCode = 1;
 }
 
 async function sequences(seed: number, runs: number): Promise<void> {
@@ -54,7 +65,7 @@ async function sequences(seed: number, runs: number): Promise<void> {
 }
 
 function textOf(
-  { seed, pictures, verdict, outages, skipped, calls, seconds, kept }: Report,
+  { seed, pictures, verdict, outages, skipped, missed, calls, seconds, kept }: Report,
   again: string,
 ): string {
   const times = new Map<string, number>();
@@ -63,7 +74,7 @@ function textOf(
   const errors = Object.entries(verdict.errors).map(([kind, n]) => `${kind} ${n}`);
   return [
     `seed ${seed}: ${pictures} pictures, ${calls} calls, ${seconds} s; struck: ${struck || 'nothing'}`,
-    ...skipped.map((line) => `  not done: ${line}`),
+    ...[...skipped, ...missed].map((line) => `  not done: ${line}`),
     `  recorded answers asked again: ${verdict.recordedAskedAgain}`,
     `  others asked again: ${verdict.othersAskedAgain}, of ${verdict.openAtOutages} that were open`,
     `  recorded: ${verdict.inHistories} in histories, ${verdict.inStore} in the store`,

@@ -24,13 +24,13 @@ describe.concurrent('nothing is lost and nothing is paid twice', () => {
   test('when worker, server and everything at once are killed in a run full of faults', async ({
     expect,
   }) => {
-    const { verdict, skipped } = await short({
+    const { verdict, missed } = await short({
       pictures: 12,
       strikes: { worker: 1, server: 1, everything: 1 },
       faults: FAULTS,
     });
     expect(verdict.violations).toEqual([]);
-    expect(skipped).toEqual([]);
+    expect(missed).toEqual([]);
     expect(verdict.recordedAskedAgain).toBe(0);
   });
 
