@@ -63,6 +63,16 @@ test('a lock of a killed process, and of one whose number another process has no
   expect(readdirSync(folder)).toContain('engine.lock.100');
 });
 
+test.each(['', ' ', '{}', '[]', 'null', '5', '"text"', '{"pid":', '{"pid":0,"started":"x"}', '\0\0\0\0'])(
+  'a lock file that holds %j is held by nobody',
+  (text) => {
+    writeFileSync(join(folder, 'engine.lock.3'), text);
+    expect(lockHolder(folder)).toBeNull();
+    expect(takeLock(folder)).not.toBeNull();
+    expect(lockHolder(folder)).toEqual(identityOf(process.pid));
+  },
+);
+
 test('of several that find a stale lock at once, exactly one takes it', { timeout: 20_000 }, async () => {
   writeFileSync(join(folder, 'engine.lock.1'), JSON.stringify({ pid: 1, started: 'long ago' }));
   const startAt = Date.now() + 2500;

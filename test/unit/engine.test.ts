@@ -1,9 +1,9 @@
 import { Connection } from '@temporalio/client';
-import { existsSync, mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync, statSync } from 'node:fs';
 import { connect } from 'node:net';
 import { once } from 'node:events';
 import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
 import { afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { readConfig } from '../../src/config.ts';
 import { attach } from '../../src/client/engine/attach.ts';
@@ -12,6 +12,7 @@ import { isRunning } from '../../src/client/engine/processes.ts';
 import { compareSettings, workerSettings } from '../../src/client/engine/settings.ts';
 import { engineFiles } from '../../src/client/engine/state.ts';
 import { findTemporal } from '../../src/client/temporal-binary.ts';
+import { engineHasEnded, stubEngine, stubLines } from '../helpers/engine/kit.ts';
 import { until } from '../helpers/until.ts';
 
 const { cacheDir, temporalCliPath } = readConfig(process.env, process.cwd());
@@ -34,33 +35,10 @@ afterEach(async () => {
 }, 30_000);
 
 const open = (settings: Record<string, string> = { OPENAI_API_KEY: 'a' }, worker = true): Promise<Engine> =>
-  openEngine({
-    dataDir,
-    worker,
-    settings: () => settings,
-    stopCommand: 'image-analysis stop',
-    log: (line) => said.push(line),
-    supervisor: () =>
-      Promise.resolve({
-        file: process.execPath,
-        args: [
-          ...[
-            '--import',
-            resolve('node_modules/tsx/dist/esm/index.mjs'),
-            resolve('test/unit/engine-process.ts'),
-          ],
-          ...[dataDir, temporal, ...Object.entries(settings).map(([name, value]) => `${name}=${value}`)],
-        ],
-        env: process.env,
-      }),
-  });
+  openEngine(stubEngine(dataDir, temporal, { settings, worker, log: (line) => said.push(line) }));
 
-const stub = (): string[] => {
-  const file = join(dataDir, 'stub.txt');
-  return existsSync(file) ? readFileSync(file, 'utf8').trim().split('\n') : [];
-};
-const hasEnded = (): Promise<boolean> =>
-  until(() => Promise.resolve(!existsSync(join(dataDir, 'engine.json'))), 20_000);
+const stub = (): string[] => stubLines(dataDir);
+const hasEnded = (): Promise<boolean> => engineHasEnded(dataDir);
 
 describe('the embedded engine', { timeout: 60_000 }, () => {
   test('is shared, and the last one out stops worker and server', async () => {

@@ -31,24 +31,31 @@ const PROBLEMS: Record<string, string> = {
  * folder. `stopped`: it could not until now, and needs a little more room to begin again.
  */
 export function roomProblem(folder: string, stopped = false): string | null {
-  const least = stopped ? ENOUGH_BYTES : LEAST_BYTES;
-  const probe = join(folder, `.room.${String(process.pid)}`);
   try {
     makeFolder(folder, 0o700);
-    const { bavail, blocks, bsize } = statfsSync(folder);
-    // Some file systems do not tell.
-    if (blocks > 0 && bavail * bsize < least) {
-      return (
-        `The disk of ${folder} is full: ${megabytes(bavail * bsize)} are left, and the engine needs ` +
-        `${megabytes(least)} to go on. Make room on that disk.`
-      );
-    }
-    writeFileSync(probe, PROBE, { mode: 0o600 });
-    return null;
+    return tooLittle(folder, stopped ? ENOUGH_BYTES : LEAST_BYTES) ?? probe(folder);
   } catch (error) {
     return cannotWrite(folder, error);
+  }
+}
+
+function tooLittle(folder: string, least: number): string | null {
+  const { bavail, blocks, bsize } = statfsSync(folder);
+  // Some file systems do not tell.
+  if (blocks === 0 || bavail * bsize >= least) return null;
+  return (
+    `The disk of ${folder} is full: ${megabytes(bavail * bsize)} are left, and the engine needs ` +
+    `${megabytes(least)} to go on. Make room on that disk.`
+  );
+}
+
+function probe(folder: string): null {
+  const file = join(folder, `.room.${String(process.pid)}`);
+  try {
+    writeFileSync(file, PROBE, { mode: 0o600 });
+    return null;
   } finally {
-    rmSync(probe, { force: true });
+    rmSync(file, { force: true });
   }
 }
 

@@ -1,12 +1,12 @@
 import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { databaseOf } from '../../src/client/engine/database.ts';
-import type { EngineOptions } from '../../src/client/engine/open-engine.ts';
-import { processesWith } from '../../src/client/engine/processes.ts';
-import { until } from '../helpers/until.ts';
+import { databaseOf } from '../../../src/client/engine/database.ts';
+import type { EngineOptions } from '../../../src/client/engine/open-engine.ts';
+import { processesWith } from '../../../src/client/engine/processes.ts';
+import { until } from '../until.ts';
 
-/** How a test opens an engine whose supervisor is `engine-process.ts`, with a stub in the worker's place. */
+/** How a test opens an engine whose supervisor is `supervisor.ts`, with a stub in the worker's place. */
 export function stubEngine(
   dataDir: string,
   temporal: string,
@@ -23,7 +23,7 @@ export function stubEngine(
       Promise.resolve({
         file: process.execPath,
         args: [
-          ...tsx('test/unit/engine-process.ts'),
+          ...tsx('test/helpers/engine/supervisor.ts'),
           ...[dataDir, temporal, ...Object.entries(settings).map(([name, value]) => `${name}=${value}`)],
         ],
         env: process.env,
@@ -61,7 +61,7 @@ export interface OtherCommand {
 
 /** `at`: the moment at which it begins, so that several begin at once. */
 export function otherCommand(dataDir: string, temporal: string, at: number): OtherCommand {
-  const args = [...tsx('test/unit/engine-command.ts'), dataDir, temporal, String(at)];
+  const args = [...tsx('test/helpers/engine/command.ts'), dataDir, temporal, String(at)];
   const child = spawn(process.execPath, args, { stdio: ['pipe', 'pipe', 'inherit'] });
   const said = new Promise<string>((done) => {
     let text = '';

@@ -1,12 +1,12 @@
 /**
- * A supervisor in a process of its own, with a stub in the worker's place: `engine-process.ts DATA_DIR TEMPORAL
+ * A supervisor in a process of its own, with a stub in the worker's place: `supervisor.ts DATA_DIR TEMPORAL
  * NAME=VALUE…`. The stub writes `start PID` and `end PID` to `DATA_DIR/stub.txt`.
  */
 import { join } from 'node:path';
-import { databaseOf } from '../../src/client/engine/database.ts';
-import { serverArguments } from '../../src/client/engine/server.ts';
-import { supervise } from '../../src/client/engine/supervisor.ts';
-import { createLogger } from '../../src/logger.ts';
+import { databaseOf } from '../../../src/client/engine/database.ts';
+import { serverArguments } from '../../../src/client/engine/server.ts';
+import { supervise } from '../../../src/client/engine/supervisor.ts';
+import { createLogger } from '../../../src/logger.ts';
 
 const [, , dataDir = '', temporal = '', ...pairs] = process.argv;
 const settingsGiven: Record<string, string> = Object.fromEntries(

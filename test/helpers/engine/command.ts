@@ -1,10 +1,10 @@
 /**
- * One of several commands that use an engine: `engine-command.ts DATA_DIR TEMPORAL AT` opens it at the time AT, prints
+ * One of several commands that use an engine: `command.ts DATA_DIR TEMPORAL AT` opens it at the time AT, prints
  * the server's address and holds the engine until its input ends.
  */
 import { once } from 'node:events';
-import { openEngine } from '../../src/client/engine/open-engine.ts';
-import { stubEngine } from './engine-kit.ts';
+import { openEngine } from '../../../src/client/engine/open-engine.ts';
+import { stubEngine } from './kit.ts';
 
 const [, , dataDir = '', temporal = '', at = '0'] = process.argv;
 while (Date.now() < Number(at));
