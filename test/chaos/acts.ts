@@ -18,8 +18,8 @@ export type Act = AsyncCommand<Record<string, never>, Stage>;
 
 /** A cancelled run closes within 15 seconds; so much more is the busy machine's. */
 const CANCEL_MS = 20_000;
-/** After a cancel no call is made, but for those on their way. */
-const NO_CALL_MS = 2_000;
+/** No call is made two seconds after a cancel; the rest is the busy machine's. */
+const NO_CALL_MS = 6_000;
 /** What an act may destroy is over then: a call that is open goes on for ten seconds. */
 const AFTER_MS = 12_000;
 
