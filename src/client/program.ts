@@ -124,6 +124,7 @@ function createProgram(depsOf: () => Deps, exit: (status: number) => void, outpu
     .option('--limit <n>', 'the first n pictures only')
     .addOption(results())
     .option('--name <id>', 'name of the run (default: the time)')
+    .option('--retention <days>', 'how long the embedded server keeps ended runs (RETENTION_DAYS)')
     .option('--priority <1-5>', '1: before every run of a higher number; equals take turns (default: 3)')
     .option('--fresh', 'ask everything, whatever earlier runs have paid for')
     .option('--notify <url>', 'is told once when the run ends, fails or blocks')

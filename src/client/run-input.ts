@@ -19,6 +19,7 @@ export interface RunFlags extends LimitFlags {
   results?: string;
   name?: string;
   priority?: string;
+  retention?: string;
   address?: string;
   detach?: boolean;
   dryRun?: boolean;

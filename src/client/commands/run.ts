@@ -1,5 +1,5 @@
 import { printableJson } from '../../shared/redact.ts';
-import { oneOf, type Config } from '../../config.ts';
+import { LONGEST_RETENTION_DAYS, oneOf, wholeNumber, type Config } from '../../config.ts';
 import { connectRunning, connectServer, type Server } from '../connection.ts';
 import { EXIT, UsageError, type Deps } from '../deps.ts';
 import { createDisplay } from '../display.ts';
@@ -28,6 +28,7 @@ export async function runCommand(deps: Deps, source: string, flags: RunFlags): P
   const input = await runInputOf(deps, source, flags);
   const priority = priorityOf(flags.priority);
   const limits = limitsOfRun(deps, flags);
+  const retentionDays = retentionOf(deps.config, flags.retention);
   const config: Config = {
     ...deps.config,
     model: input.model ?? deps.config.model,
@@ -44,7 +45,23 @@ export async function runCommand(deps: Deps, source: string, flags: RunFlags): P
   }
   requireKey(deps);
   await checkPictures(deps, config, input);
-  return startAndFollow(deps, deps.config, input, { flags, priority, limits, hints: [] });
+  return startAndFollow(deps, { ...deps.config, retentionDays }, input, {
+    flags,
+    priority,
+    limits,
+    hints: [],
+  });
+}
+
+/** For the engine that the command starts; one that runs keeps its own, and the command says so. */
+function retentionOf({ address, retentionDays }: Config, flag: string | undefined): number {
+  if (flag === undefined) return retentionDays;
+  const days = wholeNumber('--retention', flag, LONGEST_RETENTION_DAYS);
+  if (address === null) return days;
+  throw new UsageError(
+    `--retention is for the embedded server, but this command uses ${address}. There, set it with: ` +
+      `temporal operator namespace update --retention ${String(days)}d --namespace … --address ${address}`,
+  );
 }
 
 /** The limits that `run` sets: those of the embedded engine's account, whose person is this one. */

@@ -45,7 +45,7 @@ function tooLittle(folder: string, least: number): string | null {
   if (blocks === 0 || bavail * bsize >= least) return null;
   return (
     `The disk of ${folder} is full: ${megabytes(bavail * bsize)} are left, and the engine needs ` +
-    `${megabytes(least)} to go on. Make room on that disk.`
+    `${megabytes(ENOUGH_BYTES)} to go on. Make room on that disk.`
   );
 }
 
@@ -68,4 +68,4 @@ export function cannotWrite(folder: string, error: unknown): string {
   return `The engine cannot write to ${folder}: ${why}. ${remedy}`;
 }
 
-const megabytes = (bytes: number): string => `${(bytes / 1e6).toFixed(1)} MB`;
+const megabytes = (bytes: number): string => `${Math.floor(bytes / 1e6)} MB`;

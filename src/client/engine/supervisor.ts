@@ -169,7 +169,9 @@ class Supervisor {
 
   /** Looks whether it can work, and ends the worker where what it brings could not be recorded. */
   #look(tell: (change: Partial<Status>) => void): void {
-    this.#room = roomProblem(this.#spec.dataDir, this.#room !== null);
+    const room = roomProblem(this.#spec.dataDir, this.#room !== null);
+    // In the words in which it was told first: how much is left changes all the time.
+    this.#room = room === null ? null : (this.#room ?? room);
     const { worker } = this.#running;
     if (this.#room !== null && worker !== undefined) {
       delete this.#running.worker;
