@@ -33,6 +33,7 @@ import type {
   Try,
 } from '../shared/types.ts';
 import { recordedFailure, triesOf } from './failures.ts';
+import { savesWhenCancelled } from './changes.ts';
 import { createGate } from './gate.ts';
 import {
   answersQuery,
@@ -65,7 +66,7 @@ export async function analyzeBatch(input: BatchInput): Promise<BatchResult> {
   const startedAt = new Date();
   const parent = parentHandle();
   const images: (ImageResult | undefined)[] = [];
-  const { retry } = input;
+  const { retry = null } = input;
   let counts = noCounts();
   let failures: FailureLine[] = [];
   let open = 0;
@@ -106,7 +107,7 @@ export async function analyzeBatch(input: BatchInput): Promise<BatchResult> {
       if (recorded) counts = subtractCounts(counts, countRecorded(recorded, input.prompts.length));
     }
   }
-  const calledOff = callOffAfterCancel();
+  const calledOff = savesWhenCancelled(input) ? callOffAfterCancel() : null;
 
   /** `hopeless`: the failure says that the picture's other questions cannot succeed either. */
   async function ask(
@@ -118,7 +119,8 @@ export async function analyzeBatch(input: BatchInput): Promise<BatchResult> {
       open += 1;
       try {
         const question = { results, plan, page: input.page, image: image.index, prompt: prompt.id };
-        return await Promise.race([askModel(question), calledOff]);
+        const answer = askModel(question);
+        return await (calledOff ? Promise.race([answer, calledOff]) : answer);
       } finally {
         open -= 1;
       }
@@ -150,7 +152,8 @@ export async function analyzeBatch(input: BatchInput): Promise<BatchResult> {
     image.prompts[prompt] = outcome;
     image.endedAt = new Date().toISOString();
     counts = addCounts(counts, countPrompt(prompt, outcome));
-    const tries = outcome.ok ? outcome.result.tries : outcome.failure.tries;
+    const isNew = !known && !(outcome.ok && outcome.result.recalledFrom !== undefined);
+    const { tries } = !isNew ? { tries: [] } : outcome.ok ? outcome.result : outcome.failure;
     const recent = Date.now() - SENDS_KEPT_MS;
     sends = [...sends, ...tries]
       .filter((t) => Date.parse(t.at) >= recent)
@@ -177,29 +180,13 @@ export async function analyzeBatch(input: BatchInput): Promise<BatchResult> {
       else if (recalled[id]) record(image, name, id, { ok: true, result: recalled[id] });
     }
     const open = isMeant(index, retry) ? input.prompts.filter(({ id }) => !image.prompts[id]) : [];
-    if (open.length > 0) await askAll(image, name, open, listedImage);
-    else if (recorded) image.endedAt = recorded.endedAt;
-    const outcomes = Object.values(image.prompts);
-    if (outcomes.length < input.prompts.length) return;
-    counts = addCounts(counts, countImage(outcomes));
-    log.info(imageDone(Date.now() - Date.parse(start), outcomes), { run: input.run, image: name });
-    setCurrentDetails(batchDetails(input, counts));
-    if (input.reportImages) await report();
-  }
-
-  async function askAll(
-    image: ImageResult,
-    name: string,
-    prompts: BatchInput['prompts'],
-    listedImage: BatchImage,
-  ): Promise<void> {
-    const names = prompts.map((prompt) => prompt.name).join(', ');
-    log.info(`analyzing with ${plural(prompts.length, 'prompt')}: ${names}`, {
-      run: input.run,
-      image: name,
-    });
+    if (open.length === 0 && recorded) image.endedAt = recorded.endedAt;
+    if (open.length > 0) {
+      const names = open.map((prompt) => prompt.name).join(', ');
+      log.info(`analyzing with ${plural(open.length, 'prompt')}: ${names}`, { run: input.run, image: name });
+    }
     let hopeless: AskFailure | undefined;
-    for (const prompt of prompts) {
+    for (const prompt of open) {
       if (hopeless) {
         record(image, name, prompt.id, { ok: false, failure: { ...hopeless, tries: [] } }, true);
         continue;
@@ -211,6 +198,12 @@ export async function analyzeBatch(input: BatchInput): Promise<BatchResult> {
       hopeless = asked.hopeless;
       if (!asked.outcome.ok && (input.reportImages || first)) await report();
     }
+    const outcomes = Object.values(image.prompts);
+    if (outcomes.length < input.prompts.length) return;
+    counts = addCounts(counts, countImage(outcomes));
+    log.info(imageDone(Date.now() - Date.parse(start), outcomes), { run: input.run, image: name });
+    setCurrentDetails(batchDetails(input, counts));
+    if (input.reportImages) await report();
   }
 
   const save = (): Promise<void> =>
@@ -225,14 +218,18 @@ export async function analyzeBatch(input: BatchInput): Promise<BatchResult> {
       },
     });
 
+  let asking = true;
   try {
     await sideBySide(listed, input.sideBySide, analyzeImage);
+    asking = false;
     await gate.through(save, { urgent: true });
   } catch (err) {
     // The run is cancelled: what was answered is kept, and the run told of it.
-    await CancellationScope.nonCancellable(() =>
-      Promise.race([Promise.all([save().catch(() => {}), report()]), sleep(LAST_WORDS)]),
-    );
+    await CancellationScope.nonCancellable(async () => {
+      if (savesWhenCancelled(input)) {
+        await Promise.race([Promise.all([save().catch(() => {}), report()]), sleep(LAST_WORDS)]);
+      } else if (asking) await report();
+    });
     throw err;
   }
   log.info(batchDone(title, Date.now() - startedAt.getTime(), counts), { run: input.run, batch });

@@ -80,6 +80,7 @@ export async function analyzeImages(
     if (state === 'cancelled') await condition(() => children.size === 0, BATCHES_CLOSE);
     const input = { ...place, progress: book.progress(), pages: book.pages(), full: true, final: true };
     await Promise.race([saveResults(input).catch(() => {}), sleep('2 minutes')]);
+    if (plan.notify == null) return;
     const told = tellPerson(plan, input.progress, state, reason);
     // A cancelled run is closed soon, whoever is told of it.
     await (state === 'cancelled' ? Promise.race([told, sleep(CANCEL_IS_TOLD)]) : told);

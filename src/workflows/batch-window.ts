@@ -8,6 +8,7 @@ import {
   workflowInfo,
 } from '@temporalio/workflow';
 import { WorkflowExecutionAlreadyStartedError } from '@temporalio/common';
+import { batchWorkflowIdOf } from '../shared/names.ts';
 import { plural } from '../shared/phrases.ts';
 import type { BatchResult, PlanSummary } from '../shared/types.ts';
 import { analyzeBatch } from './analyze-batch.ts';
@@ -54,6 +55,7 @@ export function createBatchWindow(
   const { gate, children } = control;
   const place = { results: plan.results, plan: plan.plan };
   const runScope = CancellationScope.current();
+  const watches = watchesWindow();
   /** How to end the wait for a batch. */
   const giveUp = new Map<number, () => void>();
 
@@ -64,7 +66,7 @@ export function createBatchWindow(
     return windowOf({ batchSize, concurrency, needed });
   };
 
-  const idOf = (batch: number): string => `${workflowInfo().workflowId}-batch-${batch + 1}`;
+  const idOf = (batch: number): string => batchWorkflowIdOf(workflowInfo().workflowId, batch);
 
   async function launch(full: () => boolean): Promise<void> {
     const left = (): number | null => (plan.concurrency === null && book.listed ? book.notBegun() : null);
@@ -160,11 +162,11 @@ export function createBatchWindow(
       });
     });
     try {
-      const ended = await Promise.race([result, lost]).catch(
+      const ended = await (watches ? Promise.race([result, lost]) : result).catch(
         async (err: unknown): Promise<BatchResult | typeof LOST> => {
           if (runScope.consideredCancelled) throw err;
           log.warn('a batch ended without its results', { batch: batch + 1, error: String(err) });
-          if (!isCancellation(err) && book.losses(batch) + 1 < LOST_AT_MOST) return LOST;
+          if (watches && !isCancellation(err) && book.losses(batch) + 1 < LOST_AT_MOST) return LOST;
           // Somebody cancelled it, or it never ends well: what it had answered counts, the rest stays without answers.
           const salvaged = { ...place, batch, page, first, images, workflowId, again: false };
           return gate.through(() => salvageBatch(salvaged), { urgent: true });
@@ -190,7 +192,7 @@ export function createBatchWindow(
   }
 
   async function watch(over: () => boolean): Promise<void> {
-    if (!watchesWindow()) return;
+    if (!watches) return;
     for (;;) {
       // No timer while nobody works: a run may be paused for days.
       await condition(() => over() || (!gate.closed && children.size > 0));

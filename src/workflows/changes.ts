@@ -1,7 +1,16 @@
 import { patched } from '@temporalio/workflow';
+import type { BatchInput } from '../shared/types.ts';
+
+/*
+ * Changes of the workflows that a run which was started before them must not see when its history is replayed. Each has
+ * its own name here, and is asked at the place where old and new part. It goes when no history from before it is left.
+ */
+
+/** The parent looks after children of which nothing is heard, and starts those again that are gone. */
+export const watchesWindow = (): boolean => patched('watch-window');
 
 /**
- * Changes of the workflows that a run which was started before them must not see when its history is replayed. Each is
- * asked by its own name, at the place where old and new part; it goes when no history from before it is left.
+ * A batch that is cancelled gives up calls that stay open and saves what it has. Told from the input, which costs a batch
+ * no event: those that were started before have no `retry`.
  */
-export const watchesWindow = (): boolean => patched('watch-window');
+export const savesWhenCancelled = (input: BatchInput): boolean => input.retry !== undefined;

@@ -28,7 +28,7 @@ export const pauseSignal = defineSignal('pause');
 export const resumeUpdate = defineUpdate<string>('resume');
 export const resumeSignal = defineSignal('resume');
 
-/** Asks again what failed, of the batches that have ended and of those that end later. Says how many batches that is. */
+/** Asks again what failed of the batches that have ended so far. Says how many batches that is. */
 export const retryFailedUpdate = defineUpdate<string, [Retry?]>('retryFailed');
 
 /** Parent to child while the run is blocked: let one call go, to see whether the cause is gone. */

@@ -136,7 +136,8 @@ export function createRunBook(
   let listed = carried?.listed ?? false;
   let cursor = carried?.cursor ?? null;
   let nextBatch = carried?.nextBatch ?? 0;
-  let done = carried?.counts ?? noCounts();
+  // The sum with nothing is whole, whichever version has carried the counts.
+  let done = addCounts(noCounts(), carried?.counts ?? noCounts());
   let failures = carried?.failures ?? [];
   let skipped = carried?.skipped ?? 0;
   let batchesDone = carried?.batchesDone ?? 0;

@@ -10,7 +10,8 @@ export async function tellPerson(
   reason?: string,
 ): Promise<void> {
   const { notify: to, run, results, simulated } = plan;
-  if (to === null) return;
+  // Absent in the plan of a run that an older version started.
+  if (to == null) return;
   const why = reason ?? block?.reason;
   const notification = {
     ...{ to, run, results, simulated, event, counts },
