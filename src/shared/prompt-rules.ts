@@ -91,14 +91,15 @@ const CONTROL = /[^\P{Cc}\t\n\r]/u;
 /** A lone surrogate: no UTF-8 text has it, and JSON needs six bytes for it. */
 const HALF = /\p{Cs}/u;
 
-/** Of a field that nobody knows; it is shown as it stands. */
+/** Of a field that nobody knows; it is shown as it stands. So many of them are told of one question. */
 const MAX_FIELD = 80;
+const ODD_TOLD = 20;
 
 function unknownFields(prefix: string, record: Record<string, unknown>, known: string[]): Problem[] {
   const odd = Object.keys(record).filter((key) => !known.includes(key));
-  return odd.map((key) =>
-    problem(prefix + key, record[key], `is unknown here; the fields are ${known.join(', ')}`),
-  );
+  return odd
+    .slice(0, ODD_TOLD)
+    .map((key) => problem(prefix + key, record[key], `is unknown here; the fields are ${known.join(', ')}`));
 }
 
 const isRecord = (value: unknown): value is Record<string, unknown> =>

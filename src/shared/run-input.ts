@@ -133,42 +133,47 @@ export function checkRunInput(input: unknown): Problem[] {
     ];
   }
   if (input.resumeOf !== undefined)
-    return fieldProblems(input, resumeRules, 'a run that goes on, whose plan stands').slice(0, PROBLEMS_TOLD);
-  const problems: Problem[] = [];
-  if (input.source === undefined) {
-    problems.push({
-      field: 'source',
-      value: '',
-      problem: 'is missing: give gs://bucket/prefix/ or the absolute path of a folder',
-    });
-  }
-  problems.push(...fieldProblems(input, rules, 'a run'));
-  if (isRecord(input.prompts)) {
-    problems.push(...promptSetProblems(input.prompts).map((p) => ({ ...p, field: `prompts.${p.field}` })));
-  }
+    return fieldProblems(input, resumeRules, 'a run that goes on, whose plan stands');
+  const missing = {
+    field: 'source',
+    value: '',
+    problem: 'is missing: give gs://bucket/prefix/ or the absolute path of a folder',
+  };
+  const problems = [
+    ...(input.source === undefined ? [missing] : []),
+    ...fieldProblems(input, rules, 'a run'),
+    ...(isRecord(input.prompts) ? promptSetProblems(input.prompts) : []).map((p) => ({
+      ...p,
+      field: `prompts.${p.field}`,
+    })),
+  ];
   return problems.slice(0, PROBLEMS_TOLD);
 }
 
 /** What is wrong with which answers are to be asked again; empty when nothing is. */
 export function checkRetry(retry: unknown): Problem[] {
   if (retry === undefined || retry === null) return [];
-  if (isRecord(retry)) return fieldProblems(retry, retryRules, 'what is asked again').slice(0, PROBLEMS_TOLD);
+  if (isRecord(retry)) return fieldProblems(retry, retryRules, 'what is asked again');
   const problem = `${shown(retry)} must be an object such as {"refused":true}`;
   return [{ field: 'retryFailed', value: shown(retry), problem }];
 }
 
+/** The first {@link PROBLEMS_TOLD} of them: there may be a hundred thousand fields in 2 MB. */
 function fieldProblems(
   input: Record<string, unknown>,
   known: Readonly<Record<string, Rule>>,
   what: string,
 ): Problem[] {
-  return Object.entries(input).flatMap(([field, value]) => {
-    if (value === undefined) return [];
+  const problems: Problem[] = [];
+  for (const [field, value] of Object.entries(input)) {
+    if (problems.length === PROBLEMS_TOLD) break;
+    if (value === undefined) continue;
     const rule = (Object.hasOwn(known, field) ? known[field] : undefined) ?? unknownField(known, what);
     const problem = rule(value);
-    if (problem === null) return [];
-    return [{ field: shortened(field), value: shown(value), problem: `${shown(value)} ${problem}` }];
-  });
+    if (problem === null) continue;
+    problems.push({ field: shortened(field), value: shown(value), problem: `${shown(value)} ${problem}` });
+  }
+  return problems;
 }
 
 const isRecord = (value: unknown): value is Record<string, unknown> =>
