@@ -80,11 +80,13 @@ export function countRecorded(image: ImageResult, questions: number): Counts {
 
 type Combine = (x: number, y: number) => number;
 
-function combine(a: Counts, b: Counts, both: Combine): Counts {
+/** Counts that an older version has made, and a workflow has carried on, lack the numbers that are newer. */
+function combine(a: Partial<Counts>, b: Partial<Counts>, both: Combine): Counts {
   const result = noCounts();
   for (const key of Object.keys(result) as (keyof Counts)[]) {
-    if (key === 'matches' || key === 'failures') result[key] = combineRecords(a[key], b[key], both);
-    else result[key] = both(a[key], b[key]);
+    if (key === 'matches' || key === 'failures')
+      result[key] = combineRecords(a[key] ?? {}, b[key] ?? {}, both);
+    else result[key] = both(a[key] ?? 0, b[key] ?? 0);
   }
   return result;
 }

@@ -433,10 +433,13 @@ export interface BatchInput {
   sideBySide: number;
   /** Tell the parent of each picture; large runs hear of batches only. */
   reportImages: boolean;
-  /** The batch is asked again: which of its recorded failures with it. `null`: what is recorded stands. */
-  retry: BatchRetry | null;
+  /**
+   * The batch is asked again: which of its recorded failures with it. `null`: what is recorded stands. Absent: the batch
+   * was started by a version that knew no batch which is asked again.
+   */
+  retry?: BatchRetry | null;
   /** The run's sums hold what is recorded of this batch already: its counts are what it adds to that. */
-  counted: boolean;
+  counted?: boolean;
 }
 
 /** {@link Retry} as a batch needs it. */
