@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import {
+import fs, {
   existsSync,
   mkdirSync,
   mkdtempSync,
@@ -10,9 +10,10 @@ import {
   truncateSync,
   writeFileSync,
 } from 'node:fs';
+import { syncBuiltinESMExports } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { databaseOf, keepDatabase, prepareDatabase } from '../../src/client/engine/database.ts';
 import { takeLock } from '../../src/client/engine/lock.ts';
 import { endProcess, identityOf, isRunning, processesWith } from '../../src/client/engine/processes.ts';
@@ -98,6 +99,24 @@ test('a database is removed while it has never served, and never afterwards', ()
   truncateSync(database);
   prepareDatabase(database);
   expect(existsSync(database)).toBe(true);
+});
+
+test('the mark of a database is made and removed on the disk, not only in memory', () => {
+  const database = databaseOf(folder);
+  const synced: boolean[] = [];
+  const spy = vi.spyOn(fs, 'fsyncSync').mockImplementation(() => {
+    synced.push(existsSync(`${database}.unfinished`));
+  });
+  syncBuiltinESMExports();
+  try {
+    prepareDatabase(database);
+    keepDatabase(database);
+    keepDatabase(database);
+  } finally {
+    spy.mockRestore();
+    syncBuiltinESMExports();
+  }
+  expect(synced).toEqual([true, false]);
 });
 
 test('a process is found by its command line, and ended though it does not listen', async () => {

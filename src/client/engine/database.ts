@@ -19,14 +19,22 @@ export function prepareDatabase(database: string): void {
   if (existsSync(database)) return;
   closeSync(openSync(mark, 'a', 0o600));
   // The mark must outlive a power cut that the database outlives.
-  const folder = openSync(dirname(database), 'r');
-  fsyncSync(folder);
-  closeSync(folder);
+  syncFolder(dirname(database));
 }
 
 /** Its server serves: all of the database is there, and it is never removed from now on. */
 export function keepDatabase(database: string): void {
-  rmSync(markOf(database), { force: true });
+  const mark = markOf(database);
+  if (!existsSync(mark)) return;
+  rmSync(mark);
+  // A mark that a power cut brings back would have a database removed that has served.
+  syncFolder(dirname(database));
+}
+
+function syncFolder(path: string): void {
+  const folder = openSync(path, 'r');
+  fsyncSync(folder);
+  closeSync(folder);
 }
 
 const markOf = (database: string): string => `${database}.unfinished`;
