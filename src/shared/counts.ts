@@ -78,6 +78,10 @@ export function countRecorded(image: ImageResult, questions: number): Counts {
   );
 }
 
+/** Every question of so many pictures is answered. */
+export const isComplete = (counts: Counts, images: number): boolean =>
+  counts.failed === 0 && counts.imagesComplete === images;
+
 type Combine = (x: number, y: number) => number;
 
 /** Counts that an older version has made, and a workflow has carried on, lack the numbers that are newer. */

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { addCounts, countImage, countPrompt, noCounts } from '../../src/shared/counts.ts';
+import { addCounts, countImage, countPrompt, isComplete, noCounts } from '../../src/shared/counts.ts';
 import type { Counts, PromptResult } from '../../src/shared/types.ts';
 import { answered, aTry } from '../helpers/outcomes.ts';
 
@@ -67,6 +67,16 @@ describe('what a question adds', () => {
 test('a picture counts once, and as complete when every question is answered', () => {
   expect(countImage([answered(), answered()])).toEqual({ ...noCounts(), images: 1, imagesComplete: 1 });
   expect(countImage([answered(), failed])).toEqual({ ...noCounts(), images: 1 });
+});
+
+test.each([
+  ['no pictures', {}, 0, true],
+  ['every question answered', { images: 2, imagesComplete: 2 }, 2, true],
+  ['a picture without an outcome', { images: 1, imagesComplete: 1 }, 2, false],
+  ['a failure', { images: 2, imagesComplete: 1, failed: 1 }, 2, false],
+  ['a failure in a picture that is not finished', { images: 1, imagesComplete: 1, failed: 1 }, 1, false],
+])('whether a run is complete: %s', (_, counts, images, complete) => {
+  expect(isComplete({ ...noCounts(), ...counts }, images)).toBe(complete);
 });
 
 const sums = fc.dictionary(fc.constantFrom('crowd', 'pothole', 'garbage'), fc.nat(1_000));
