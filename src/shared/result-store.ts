@@ -8,13 +8,17 @@ export interface ResultStore {
   readonly place: string;
   /** Text of a file; `null` where there is none. */
   read(path: string): Promise<string | null>;
+  /** Whether there is such a file: cheaper than reading it. */
+  has(path: string): Promise<boolean>;
   /** Writes a file that must not exist yet; `false` when it does (it is left as it was). */
   create(path: string, text: string): Promise<boolean>;
   /**
    * Writes a file whether or not it exists, never over a version that came in between
    * (then it throws a {@link StoreError} of kind `conflict`).
+   *
+   * @param earlier - The text that the new one was made from: another one there is a version that came in between.
    */
-  replace(path: string, text: Iterable<string> | AsyncIterable<string>): Promise<void>;
+  replace(path: string, text: Iterable<string> | AsyncIterable<string>, earlier?: string): Promise<void>;
   /** Names of the files directly below a folder of the run (`shards`), sorted. */
   list(folder: string): Promise<string[]>;
 }

@@ -70,6 +70,24 @@ test('does not replace a version that came in between', async () => {
   expect(await readdir(root)).toEqual(['results.json']);
 });
 
+test('replaces the text that it is told of, and no other one', async () => {
+  const store = openStore(root);
+  await store.create('shards/000000.json', 'one');
+  await store.replace('shards/000000.json', ['two'], 'one');
+  for (const path of ['shards/000000.json', 'shards/000001.json']) {
+    await expect(store.replace(path, ['three'], 'one')).rejects.toMatchObject({ kind: 'conflict' });
+  }
+  expect(await store.read('shards/000000.json')).toBe('two');
+  expect(await readdir(path.join(root, 'shards'))).toEqual(['000000.json']);
+});
+
+test('says whether there is a file', async () => {
+  const store = openStore(path.join(root, 'run'));
+  expect(await store.has('run.json')).toBe(false);
+  await store.create('run.json', '{}');
+  expect(await store.has('run.json')).toBe(true);
+});
+
 test('a text that fails half-way leaves the old file and the error as it was', async () => {
   const store = openStore(root);
   await store.replace('results.json', ['old']);
@@ -107,6 +125,7 @@ describe('refused', () => {
       const store = openStore(root);
       for (const act of [
         () => store.read(relative),
+        () => store.has(relative),
         () => store.create(relative, ''),
         () => store.replace(relative, ['']),
         () => store.list(relative),

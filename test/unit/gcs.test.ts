@@ -253,6 +253,23 @@ describe('results', () => {
     expect(await store.read('results.json')).toBe('theirs');
   });
 
+  test('replaces the text that it is told of, and no other one', async () => {
+    const store = openStore(`gs://${bucket}`);
+    await store.create('shard.json', 'one');
+    await store.replace('shard.json', ['two'], 'one');
+    for (const file of ['shard.json', 'none.json']) {
+      await expect(store.replace(file, ['three'], 'one')).rejects.toMatchObject({ kind: 'conflict' });
+    }
+    expect(await store.read('shard.json')).toBe('two');
+  });
+
+  test('says whether there is a file', async () => {
+    const store = openStore(`gs://${bucket}/run`);
+    expect(await store.has('run.json')).toBe(false);
+    await store.create('run.json', '{}');
+    expect(await store.has('run.json')).toBe(true);
+  });
+
   test('a text that fails half-way leaves the old file and the error as it was', async () => {
     const store = openStore(`gs://${bucket}`);
     await store.replace('results.json', ['old']);

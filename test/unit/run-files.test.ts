@@ -20,6 +20,7 @@ function storeOf(texts: Record<string, string>) {
       reads.push(path);
       return Promise.resolve(texts[path] ?? null);
     },
+    has: (path) => Promise.resolve(path in texts),
     create: () => Promise.resolve(false),
     replace: () => Promise.resolve(),
     list: () => Promise.resolve([]),

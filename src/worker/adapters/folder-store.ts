@@ -32,9 +32,16 @@ export function openFolderStore(place: string): ResultStore {
 
     async read(relative) {
       try {
-        return await readFile(fileOf(relative), 'utf8');
+        return await textOf(fileOf(relative));
       } catch (error) {
-        if (systemCode(error) === 'ENOENT') return null;
+        throw storeError(root, 'read', error);
+      }
+    },
+
+    async has(relative) {
+      try {
+        return (await versionOf(fileOf(relative))) !== null;
+      } catch (error) {
         throw storeError(root, 'read', error);
       }
     },
@@ -56,17 +63,13 @@ export function openFolderStore(place: string): ResultStore {
       }
     },
 
-    async replace(relative, text) {
+    async replace(relative, text, earlier) {
       const file = fileOf(relative);
       try {
         const before = await versionOf(file);
+        if (earlier !== undefined && (await textOf(file)) !== earlier) throw conflict(file);
         await withTemporary(file, text, async (temporary) => {
-          if ((await versionOf(file)) !== before) {
-            throw new StoreError(
-              'conflict',
-              `${file} was written by another process at the same time; write it again.`,
-            );
-          }
+          if ((await versionOf(file)) !== before) throw conflict(file);
           await rename(temporary, file);
         });
       } catch (error) {
@@ -86,6 +89,9 @@ export function openFolderStore(place: string): ResultStore {
     },
   };
 }
+
+const conflict = (file: string): StoreError =>
+  new StoreError('conflict', `${file} was written by another process at the same time; write it again.`);
 
 /** Folders directly below a results place, newest name first; none when there is no such place yet. */
 export async function listFolderRuns(resultsRoot: string): Promise<string[]> {
@@ -151,6 +157,15 @@ async function syncFolder(folder: string): Promise<void> {
   const handle = await open(folder, 'r').catch(() => null);
   await handle?.sync().catch(() => undefined);
   await handle?.close();
+}
+
+async function textOf(file: string): Promise<string | null> {
+  try {
+    return await readFile(file, 'utf8');
+  } catch (error) {
+    if (systemCode(error) === 'ENOENT') return null;
+    throw error;
+  }
 }
 
 async function versionOf(file: string): Promise<string | null> {

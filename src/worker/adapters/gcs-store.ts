@@ -21,16 +21,27 @@ export function openGcsStore(place: GcsPlace, gcs: Gcs, use: PlaceUse = RESULTS)
   const bucket = async () => (await gcs()).bucket(place.bucket);
   const fileAt = async (relative: string) =>
     (await bucket()).file(place.prefix + checkStorePath(uri, relative));
+  const textOf = async (relative: string): Promise<string | null> => {
+    const file = await fileAt(relative);
+    return ifThere(async () => (await file.download())[0].toString('utf8'));
+  };
 
   return {
     place: uri,
 
     async read(relative) {
       try {
-        const [bytes] = await (await fileAt(relative)).download();
-        return bytes.toString('utf8');
+        return await textOf(relative);
       } catch (error) {
-        if (gcsProblem(error).kind === 'missing') return null;
+        throw storeError('read', error);
+      }
+    },
+
+    async has(relative) {
+      try {
+        const [there] = await (await fileAt(relative)).exists();
+        return there;
+      } catch (error) {
         throw storeError('read', error);
       }
     },
@@ -45,19 +56,19 @@ export function openGcsStore(place: GcsPlace, gcs: Gcs, use: PlaceUse = RESULTS)
       }
     },
 
-    async replace(relative, text) {
+    async replace(relative, text, earlier) {
       let failedText: { error: unknown } | null = null;
       const pieces = watched(text, (error) => (failedText = { error }));
       try {
         const file = await fileAt(relative);
-        const generation = await file.getMetadata().then(
-          ([metadata]) => Number(metadata.generation),
-          (error: unknown) => {
-            if (gcsProblem(error).kind === 'missing') return 0;
-            throw error;
-          },
+        const generation = await ifThere(async () => Number((await file.getMetadata())[0].generation));
+        // Looked at after the generation: what comes later fails the precondition.
+        if (earlier !== undefined && (await textOf(relative)) !== earlier)
+          throw explained(place, 'written', CONFLICT, use);
+        await pipeline(
+          Readable.from(inBlocks(pieces)),
+          file.createWriteStream(writeOptions(generation ?? 0)),
         );
-        await pipeline(Readable.from(inBlocks(pieces)), file.createWriteStream(writeOptions(generation)));
       } catch (error) {
         throw failedText === null ? storeError('written', error) : error;
       }
@@ -77,6 +88,15 @@ export function openGcsStore(place: GcsPlace, gcs: Gcs, use: PlaceUse = RESULTS)
     },
   };
 }
+
+const CONFLICT: GcsProblem = { kind: 'precondition', message: '' };
+
+/** `null` where the object, or its bucket, is not there. */
+const ifThere = <T>(get: () => Promise<T>): Promise<T | null> =>
+  get().catch((error: unknown) => {
+    if (gcsProblem(error).kind === 'missing') return null;
+    throw error;
+  });
 
 /** Folders directly below a results place, newest name first; none when nothing is there yet. */
 export async function listGcsRuns(place: GcsPlace, gcs: Gcs): Promise<string[]> {
@@ -138,7 +158,15 @@ export function gcsStoreError(
   use: PlaceUse = RESULTS,
 ): StoreError {
   if (error instanceof StoreError) return error;
-  const { kind, message } = gcsProblem(error);
+  return explained(place, act, gcsProblem(error), use);
+}
+
+function explained(
+  place: GcsPlace,
+  act: 'read' | 'written',
+  { kind, message }: GcsProblem,
+  use: PlaceUse,
+): StoreError {
   const [storeKind, words] = explain(kind, message, place.bucket, use.setting);
   const uri = `gs://${place.bucket}/${place.prefix}`.replace(/\/$/, '');
   return new StoreError(storeKind, `The ${use.what} in ${uri} cannot be ${act}: ${words}.`);
