@@ -1,7 +1,7 @@
 import { files } from '../shared/names.ts';
 import { mergeRecords } from '../shared/recorded.ts';
-import type { ResultStore } from '../shared/result-store.ts';
-import type { Shard } from '../shared/types.ts';
+import { type ResultStore, StoreError } from '../shared/result-store.ts';
+import type { ImageResult, Shard } from '../shared/types.ts';
 import { kept, parsed, type RunFiles, type RunPlace } from './run-files.ts';
 
 /**
@@ -44,23 +44,45 @@ async function isAnswered(runFiles: RunFiles, place: RunPlace, shard: Shard): Pr
   );
 }
 
-/** Writes a batch's shard, or adds to the one that is there. Returns what is there then. */
+/** Writers of one shard are few: a batch, and one that was ended while its worker was slow. */
+const TRIES = 10;
+
+/**
+ * Writes a batch's shard, or adds to the one that is there: also to what another writer puts there meanwhile. Returns
+ * what is there then.
+ */
 export async function keepShard(store: ResultStore, shard: Shard): Promise<Shard> {
+  for (let n = 1; ; n += 1) {
+    try {
+      return await addShard(store, shard);
+    } catch (err) {
+      if (n === TRIES || !(err instanceof StoreError) || err.kind !== 'conflict') throw err;
+    }
+  }
+}
+
+async function addShard(store: ResultStore, shard: Shard): Promise<Shard> {
   const path = files.shard(shard.batch);
   if (await store.create(path, textOf(shard))) return shard;
   const before = await store.read(path);
   const merged = before === null ? shard : merge(parsed<Shard>(before, `${store.place}/${path}`), shard);
-  if (textOf(merged) !== before) await store.replace(path, [textOf(merged)]);
+  if (textOf(merged) !== before) await store.replace(path, [textOf(merged)], before ?? undefined);
   return merged;
 }
 
-function merge(older: Shard, newer: Shard): Shard {
-  const images = new Map(older.images.map((image) => [image.index, image]));
-  for (const image of newer.images) {
+const merge = (older: Shard, newer: Shard): Shard => ({
+  ...newer,
+  images: mergeImages(older.images, newer.images),
+});
+
+/** What is known of a batch's pictures from two records of them, in their order. */
+export function mergeImages(older: readonly ImageResult[], newer: readonly ImageResult[]): ImageResult[] {
+  const images = new Map(older.map((image) => [image.index, image]));
+  for (const image of newer) {
     const known = images.get(image.index);
     images.set(image.index, known === undefined ? image : mergeRecords(known, image));
   }
-  return { ...newer, images: [...images.values()].sort((a, b) => a.index - b.index) };
+  return [...images.values()].sort((a, b) => a.index - b.index);
 }
 
 const textOf = (shard: Shard): string => `${JSON.stringify(shard)}\n`;

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { createRunFiles, planHash, type RunFiles, type RunPlace } from '../../src/activities/run-files.ts';
 import { createShardReader, keepShard } from '../../src/activities/shards.ts';
+import type { ResultStore } from '../../src/shared/result-store.ts';
 import { stands } from '../../src/shared/recorded.ts';
 import type { BatchRetry, FailureKind, ImageResult, PromptResult, Shard } from '../../src/shared/types.ts';
 import { openFolderStore } from '../../src/worker/adapters/folder-store.ts';
@@ -64,6 +65,43 @@ describe('a shard', () => {
     expect(await createShardReader(runFiles).read(place, 0)).toEqual(kept);
     // What is late takes nothing away.
     expect(await keep(shard(image(1, { c: failed('Lost') })))).toMatchObject({ images: kept.images });
+  });
+
+  test('is added to what another writer put there meanwhile', async () => {
+    const store = openFolderStore(folder);
+    await keep(shard(image(0, { a: answered() })));
+    let others = 0;
+    const slow: ResultStore = {
+      ...store,
+      async read(path) {
+        const text = await store.read(path);
+        others += 1;
+        if (others <= 2) await keep(shard(image(others, { a: answered() })));
+        return text;
+      },
+    };
+    const kept = await keepShard(slow, shard(image(3, { a: answered() })));
+    expect(kept.images.map(({ index }) => index)).toEqual([0, 1, 2, 3]);
+    expect(await createShardReader(runFiles).read(place, 0)).toEqual(kept);
+  });
+
+  test('is given up, with the reason, where another writer comes in between every time', async () => {
+    const store = openFolderStore(folder);
+    await keep(shard());
+    let others = 0;
+    const slow: ResultStore = {
+      ...store,
+      async read(path) {
+        const text = await store.read(path);
+        await keep(shard(image((others += 1), { a: answered() })));
+        return text;
+      },
+    };
+    await expect(keepShard(slow, shard(image(0, { a: answered() })))).rejects.toMatchObject({
+      name: 'StoreError',
+      kind: 'conflict',
+    });
+    expect(others).toBe(10);
   });
 
   test.each([
