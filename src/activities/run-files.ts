@@ -56,6 +56,14 @@ export function createRunFiles(openStore: OpenStore): RunFiles {
   return runFiles;
 }
 
+/**
+ * Throws a `Blocked` failure when the run's folder is gone: a plan that was read once is kept in memory, and a folder
+ * that is written to is made anew, so nothing else would tell.
+ */
+export async function checkFolder(store: ResultStore): Promise<void> {
+  if (!(await store.has(files.run))) throw brokenRun(`${store.place}/${files.run} is gone`);
+}
+
 /** A file's JSON. Throws a `Blocked` failure when it is none: files of a run are written whole. */
 export function parsed<T>(text: string, file: string): T {
   try {

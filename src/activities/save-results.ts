@@ -5,7 +5,7 @@ import type { AnsweredBatch } from './compose-results.ts';
 import { withHeartbeat } from './heartbeat.ts';
 import { saveMinutes } from './minutes.ts';
 import { runFailure } from './run-failure.ts';
-import type { RunFiles, RunPlace } from './run-files.ts';
+import { checkFolder, type RunFiles, type RunPlace } from './run-files.ts';
 import type { AnswersOf } from './salvage-batch.ts';
 import type { ShardReader } from './shards.ts';
 
@@ -37,8 +37,9 @@ export function createSaveResults(deps: SaveResultsDeps) {
   return async function saveResults(input: SaveResultsInput): Promise<void> {
     try {
       await withHeartbeat(async () => {
-        const plan = await deps.files.plan(input);
         const store = deps.files.store(input.results);
+        await checkFolder(store);
+        const plan = await deps.files.plan(input);
         const minutes = await saveMinutes(deps, plan, input);
         await store.replace(files.progress, [`${JSON.stringify({ ...input.progress, minutes })}\n`]);
         if (input.full) await store.replace(files.results, resultsText(deps, plan, input));

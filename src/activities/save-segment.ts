@@ -3,7 +3,7 @@ import { files } from '../shared/names.ts';
 import type { ImagePage, ImageResult, IndexLine, Plan, Segment, Shard } from '../shared/types.ts';
 import { minutesOf, triesOf } from './minutes.ts';
 import { runFailure } from './run-failure.ts';
-import type { RunFiles, RunPlace } from './run-files.ts';
+import { checkFolder, type RunFiles, type RunPlace } from './run-files.ts';
 import { countShard } from './salvage-batch.ts';
 import type { ShardReader } from './shards.ts';
 
@@ -18,6 +18,8 @@ export interface SaveSegmentInput extends RunPlace {
 export function createSaveSegment(deps: { files: RunFiles; shards: ShardReader }) {
   return async function saveSegment(input: SaveSegmentInput): Promise<void> {
     try {
+      const store = deps.files.store(input.results);
+      await checkFolder(store);
       const plan = await deps.files.plan(input);
       const page = await deps.files.page(input, input.page);
       const shards: Shard[] = [];
@@ -27,7 +29,6 @@ export function createSaveSegment(deps: { files: RunFiles; shards: ShardReader }
       }
       const segment = summarize(plan, page, shards);
       const text = `${JSON.stringify(segment)}\n`;
-      const store = deps.files.store(input.results);
       const path = files.segment(input.page);
       // It is there when answers that failed were asked again.
       if (await store.create(path, text)) return;

@@ -2,7 +2,7 @@ import { files } from '../shared/names.ts';
 import { mergeRecords } from '../shared/recorded.ts';
 import { type ResultStore, StoreError } from '../shared/result-store.ts';
 import type { ImageResult, Shard } from '../shared/types.ts';
-import { kept, parsed, type RunFiles, type RunPlace } from './run-files.ts';
+import { checkFolder, kept, parsed, type RunFiles, type RunPlace } from './run-files.ts';
 
 /**
  * Reads shards, and keeps those of the last ones read in which every question is answered: they never change, and the
@@ -49,9 +49,10 @@ const TRIES = 10;
 
 /**
  * Writes a batch's shard, or adds to the one that is there: also to what another writer puts there meanwhile. Returns
- * what is there then.
+ * what is there then. Throws a `Blocked` failure when the run's folder is gone.
  */
 export async function keepShard(store: ResultStore, shard: Shard): Promise<Shard> {
+  await checkFolder(store);
   for (let n = 1; ; n += 1) {
     try {
       return await addShard(store, shard);
