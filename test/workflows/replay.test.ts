@@ -1,0 +1,25 @@
+import { readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { bundleWorkflowCode, DefaultLogger, Runtime, type WorkflowBundle } from '@temporalio/worker';
+import { beforeAll, expect, test } from 'vitest';
+import { replay, WORKFLOWS } from '../helpers/replay.ts';
+
+const FOLDER = 'test/histories';
+const histories = readdirSync(FOLDER, { recursive: true, encoding: 'utf8' }).filter((file) =>
+  file.endsWith('.json'),
+);
+
+let workflowBundle: WorkflowBundle;
+beforeAll(async () => {
+  const logger = new DefaultLogger('ERROR', () => {});
+  Runtime.install({ logger });
+  workflowBundle = await bundleWorkflowCode({ workflowsPath: WORKFLOWS, logger });
+});
+
+test('there are histories to replay', () => {
+  expect(histories.length).toBeGreaterThan(20);
+});
+
+test.each(histories)('%s is replayed', async (file) => {
+  await replay(join(FOLDER, file), { workflowBundle });
+});
