@@ -42,6 +42,8 @@ const detail = (): Option => new Option('--detail <low|high|auto>', 'how finely 
 const refused = (): Option => new Option('--refused', 'ask those again, too, that the model declined');
 const only = (): Option =>
   new Option('--only <name>', 'of this picture only; may be repeated').argParser(list);
+const serverIsGone = (): Option =>
+  new Option('--server-is-gone', 'start the run here, though another server had not ended it');
 const stoppable = 'default: the newest one that has not ended';
 
 const rpm = (): Option => new Option('--rpm <n>', 'requests a minute, for the account from now on');
@@ -141,6 +143,7 @@ function createProgram(depsOf: () => Deps, exit: (status: number) => void, outpu
     .argument('[run]', 'default: the newest one that has not ended, or lacks answers')
     .addOption(refused())
     .addOption(only())
+    .addOption(serverIsGone())
     .addOption(results())
     .addOption(onBlock())
     .addOption(address())
@@ -174,6 +177,7 @@ function createProgram(depsOf: () => Deps, exit: (status: number) => void, outpu
     .argument('[run]', 'default: the newest one that has not ended, or lacks answers')
     .addOption(refused())
     .addOption(only())
+    .addOption(serverIsGone())
     .addOption(results())
     .addOption(onBlock())
     .addOption(address())

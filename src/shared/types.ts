@@ -512,12 +512,22 @@ export interface Progress {
   /** For a person, from the plan: that URLs cannot be signed, say. */
   warnings: string[];
   recentFailures: FailureLine[];
+  /** Where the run is worked at: filled in by the worker that writes the record, unknown to the workflow. */
+  server?: ServerIdentity;
   /** Time in which calls could be made (neither paused nor blocked), in milliseconds. */
   activeMs: number;
   /** Estimated time to the end, in milliseconds; `null` while unknown. */
   remainingMs: number | null;
   /** One line a minute. */
   minutes: MinuteLine[];
+}
+
+/** A Temporal server with a namespace, told from every other one. */
+export interface ServerIdentity {
+  /** The same however the server is reached, and for the embedded one also after its database was lost. */
+  id: string;
+  /** For a person. */
+  label: string;
 }
 
 /** What happened in one minute of a run. */

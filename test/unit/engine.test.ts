@@ -7,11 +7,13 @@ import { join } from 'node:path';
 import { afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { readConfig } from '../../src/config.ts';
 import { attach } from '../../src/client/engine/attach.ts';
+import { databaseOf } from '../../src/client/engine/database.ts';
 import { openEngine, stopEngine, type Engine } from '../../src/client/engine/open-engine.ts';
 import { isRunning } from '../../src/client/engine/processes.ts';
 import { compareSettings, workerSettings } from '../../src/client/engine/settings.ts';
 import { engineFiles } from '../../src/client/engine/state.ts';
 import { findTemporal } from '../../src/client/temporal-binary.ts';
+import { serverIdentity } from '../../src/shared/server-identity.ts';
 import { engineHasEnded, stubEngine, stubLines } from '../helpers/engine/kit.ts';
 import { until } from '../helpers/until.ts';
 
@@ -78,6 +80,22 @@ describe('the embedded engine', { timeout: 60_000 }, () => {
     const again = await open();
     expect(again.address).toBe(engine.address);
     await again.release();
+  });
+
+  test('is the same server after its database was lost', async () => {
+    const identity = async () => {
+      const engine = await open();
+      const connection = await Connection.connect({ address: engine.address });
+      const found = await serverIdentity(connection.workflowService, 'default', 'a label');
+      await connection.close();
+      await engine.release();
+      await hasEnded();
+      return found;
+    };
+    const before = await identity();
+    expect(before.label).toContain(dataDir);
+    rmSync(databaseOf(dataDir));
+    expect(await identity()).toEqual(before);
   });
 
   test('stays for a held workflow until that has ended', async () => {

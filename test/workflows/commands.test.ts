@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import type { WorkflowHandle } from '@temporalio/client';
 import { afterEach, beforeEach, expect, inject, test } from 'vitest';
 import { environmentOf } from '../../src/config.ts';
+import { serverIdentity } from '../../src/shared/server-identity.ts';
 import type { Plan, Progress, RunInput, RunResult } from '../../src/shared/types.ts';
 import { rebuildResults } from '../../src/worker/rebuild.ts';
 import { distinctPicture } from '../helpers/cli.ts';
@@ -79,31 +80,48 @@ test('a run is paused, told to ask again, and resumed', async () => {
   expect(complete.status).toBe(0);
 });
 
-test('a run is not started where it does not stand while another server is at it', async () => {
-  const run = await begin();
-  await run.result();
-  // As on another server: this one knows no workflow of that ID.
+/** A copy of the first run's folder under another name, as if another server had it: this one knows no such workflow. */
+async function elsewhere(change: Partial<Progress>): Promise<void> {
   await cp(path(''), path('', 'elsewhere'), { recursive: true });
-  const [plan, progress] = await Promise.all(
-    ['run.json', 'progress.json'].map(
-      async (name) => JSON.parse(await readFile(path(name), 'utf8')) as object,
-    ),
-  );
-  await writeFile(
-    path('run.json', 'elsewhere'),
-    JSON.stringify({ ...(plan as Plan), run: 'elsewhere', workflowId: 'image-analysis-elsewhere' }),
-  );
-  const record = (): Promise<void> =>
-    writeFile(
-      path('progress.json', 'elsewhere'),
-      JSON.stringify({ ...(progress as Progress), state: 'running', updatedAt: new Date().toISOString() }),
-    );
-  await record();
-  const resuming = cli('resume', 'elsewhere');
-  await new Promise((done) => setTimeout(done, 1_000));
-  await record();
-  const { status, err, out } = await resuming;
-  expect(out).toMatch(/does not know run elsewhere.*watched whether another server is at it/s);
-  expect(err).toMatch(/Run elsewhere is under way on another server than Temporal at/);
-  expect(status).toBe(2);
+  const rewrite = async <T>(name: string, change: Partial<T>): Promise<void> => {
+    const file = JSON.parse(await readFile(path(name), 'utf8')) as T;
+    await writeFile(path(name, 'elsewhere'), JSON.stringify({ ...file, ...change }));
+  };
+  const workflowId = 'image-analysis-elsewhere';
+  await rewrite<Plan>('run.json', { run: 'elsewhere', workflowId });
+  await rewrite<Progress>('progress.json', { run: 'elsewhere', workflowId, ...change });
+}
+
+test('a run that another server has not ended is not started here, unless that server is gone', async () => {
+  await (await begin()).result();
+  const server = { id: 'the-other', label: 'Temporal at other:7233, namespace default' };
+  // Also one that only waits there: it goes on there by itself.
+  for (const state of ['running', 'paused', 'blocked'] as const) {
+    await elsewhere({ state, server });
+    for (const command of ['resume', 'retry-failed']) {
+      const { status, err } = await cli(command, 'elsewhere');
+      expect(err).toContain(
+        'Run elsewhere belongs to another server: Temporal at other:7233, namespace default.',
+      );
+      expect(err).toMatch(/gone for good: image-analysis resume elsewhere --server-is-gone\n$/);
+      expect(status).toBe(2);
+    }
+  }
+  expect(calls()).toBe(QUESTIONS);
+  const forced = await cli('resume', 'elsewhere', '--server-is-gone');
+  expect(forced.out).toContain('Run elsewhere is complete.');
+  expect({ status: forced.status, calls: calls() }).toEqual({ status: 0, calls: QUESTIONS });
+});
+
+test.each([
+  ['this very server, by whatever address', { state: 'running' }, true],
+  ['another server, where it has ended', { state: 'cancelled' }, false],
+] as const)('a run that was worked at by %s is started here', async (_, change, here) => {
+  await (await begin()).result();
+  const { workflowService } = harness.client;
+  const own = await serverIdentity(workflowService, harness.config.namespace, 'by another address');
+  await elsewhere({ ...change, server: here ? own : { id: 'the-other', label: 'another one' } });
+  const { out, status } = await cli('resume', 'elsewhere');
+  expect(out).toContain('Run elsewhere is complete.');
+  expect({ status, calls: calls() }).toEqual({ status: 0, calls: QUESTIONS });
 });

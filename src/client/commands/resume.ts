@@ -1,5 +1,4 @@
 import { WorkflowNotFoundError } from '@temporalio/client';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { modelQueueOf } from '../../shared/names.ts';
 import type { Retry } from '../../shared/types.ts';
 import { checkOnly, retryOf, type RetryFlags } from '../ask-again.ts';
@@ -7,11 +6,12 @@ import { connectServer, type Server } from '../connection.ts';
 import { retryFailed, standingOf, tellRun } from '../control-run.ts';
 import { EXIT, UsageError, type Deps } from '../deps.ts';
 import { createDisplay, type Display } from '../display.ts';
-import { findRunTo, runsOf } from '../find-run.ts';
+import { findRunTo } from '../find-run.ts';
 import { follow } from '../follow.ts';
 import { configOf, summaryNow } from '../look-at-run.ts';
 import { lineOf, missingOf, nextSteps } from '../next-steps.ts';
-import { hasEnded, isComplete, type RecordedRun } from '../runs.ts';
+import { isComplete, type RecordedRun } from '../runs.ts';
+import { refuseElsewhere } from '../same-server.ts';
 import { startAgain } from '../start-run.ts';
 import { onBlockOf, requireKey, sayUnderWay } from './run.ts';
 
@@ -19,6 +19,7 @@ export interface ResumeFlags extends RetryFlags {
   json?: boolean;
   onBlock?: string;
   results?: string;
+  serverIsGone?: boolean;
 }
 
 /**
@@ -49,7 +50,12 @@ export async function resumeCommand(
   });
   try {
     const asksAgain = always || Object.keys(retry).length > 0;
-    const { startedAgain, said } = await goOn(deps, server, display, recorded, retry, asksAgain);
+    const line = lineOf(deps, recorded.run, recorded.place);
+    const mayStart = async (): Promise<void> => {
+      if (flags.serverIsGone !== true)
+        await refuseElsewhere(server, recorded, line('resume', ' --server-is-gone'));
+    };
+    const { startedAgain, said } = await goOn(server, recorded, { retry, asksAgain, mayStart });
     const { workflowId } = recorded.plan;
     display.start({
       server: server.label,
@@ -77,17 +83,14 @@ export async function resumeCommand(
 
 /** Going on is safe to ask of a run that goes on already. */
 async function goOn(
-  deps: Deps,
   server: Server,
-  display: Display,
   recorded: RecordedRun,
-  retry: Retry,
-  asksAgain: boolean,
+  { retry, asksAgain, mayStart }: { retry: Retry; asksAgain: boolean; mayStart: () => Promise<void> },
 ): Promise<{ startedAgain: boolean; said: string | null }> {
   const { workflowId } = recorded.plan;
   const { is, priority } = await standingOf(server.client, workflowId);
   if (is !== 'running') {
-    if (is === 'unknown') await untilNobodyIsAtIt(deps, server, display, recorded);
+    await mayStart();
     await startAgain(server, recorded, retry, priority);
     return { startedAgain: true, said: null };
   }
@@ -101,42 +104,6 @@ async function goOn(
     // It ended a moment ago: following it tells how.
     if (error instanceof WorkflowNotFoundError) return { startedAgain: false, said: null };
     throw error;
-  }
-}
-
-/** A run under way records itself every half a minute and more often. */
-const SILENT_MS = 60_000;
-const LOOK_MS = 2_000;
-
-/**
- * Of a run that this server does not know, makes sure that it is not under way on another one, where it would be paid
- * twice: its record must stand still. Throws a {@link UsageError} when it does not.
- */
-async function untilNobodyIsAtIt(
-  deps: Deps,
-  server: Server,
-  display: Display,
-  recorded: RecordedRun,
-): Promise<void> {
-  const { run, progress } = recorded;
-  if (progress === null || hasEnded(recorded) || ['paused', 'blocked'].includes(progress.state)) return;
-  const quietAt = Date.parse(progress.updatedAt) + SILENT_MS;
-  if (deps.now() < quietAt) {
-    const seconds = Math.ceil((quietAt - deps.now()) / 1000);
-    display.say(
-      `This server does not know run ${run}, which was recorded a moment ago. For ${seconds} s it is watched whether ` +
-        'another server is at it.',
-    );
-  }
-  const { runs } = runsOf(deps, recorded.root);
-  while (deps.now() < quietAt) {
-    await sleep(Math.min(LOOK_MS, quietAt - deps.now()));
-    const now = await runs.read(run);
-    if (now === null || now.progress === null || now.progress.updatedAt === progress.updatedAt) continue;
-    throw new UsageError(
-      `Run ${run} is under way on another server than ${server.label}. Name that one with --address or ` +
-        'TEMPORAL_ADDRESS.',
-    );
   }
 }
 

@@ -2,6 +2,7 @@ import { Connection } from '@temporalio/client';
 import { msToTs } from '@temporalio/common/lib/time.js';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { SEARCH_ATTRIBUTES } from '../../shared/names.ts';
+import { SERVER_DATA_KEY } from '../../shared/server-identity.ts';
 import type { Ports } from './state.ts';
 
 /** WorkflowExecutionStatus.WORKFLOW_EXECUTION_STATUS_RUNNING of the Temporal API. */
@@ -35,6 +36,8 @@ export interface ServerClient {
   ready(withinMs: number, hope: () => boolean): Promise<boolean>;
   /** Keeps runs that end from now on for so long; the server's own default is a day. */
   keepEndedRuns(days: number): Promise<void>;
+  /** Gives the server the name by which runs know it, also when its database is made anew. */
+  setIdentity(identity: string): Promise<void>;
   /** Whether a workflow has ended (or does not exist). A server that does not answer counts as "not yet". */
   hasEnded(workflowId: string): Promise<boolean>;
   close(): Promise<void>;
@@ -64,6 +67,14 @@ export function serverClient(address: string, namespace: string): ServerClient {
       await connection.workflowService.updateNamespace({
         namespace,
         config: { workflowExecutionRetentionTtl: retention },
+      });
+    },
+    async setIdentity(identity) {
+      const { namespaceInfo } = await connection.workflowService.describeNamespace({ namespace });
+      if (namespaceInfo?.data?.[SERVER_DATA_KEY] === identity) return;
+      await connection.workflowService.updateNamespace({
+        namespace,
+        updateInfo: { data: { [SERVER_DATA_KEY]: identity } },
       });
     },
     async hasEnded(workflowId) {

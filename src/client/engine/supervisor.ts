@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { hostname } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from '../../logger.ts';
 import { openControl, type Status } from './control.ts';
@@ -202,6 +203,7 @@ class Supervisor {
       if (await server.ready(READY_MS, hope)) {
         keepDatabase(databaseOf(this.#spec.dataDir));
         await server.keepEndedRuns(this.#spec.retentionDays);
+        await server.setIdentity(`the embedded server of ${this.#spec.dataDir} on ${hostname()}`);
         this.#files.ports.write(ports);
         return { server, commands, ports };
       }
