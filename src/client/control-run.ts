@@ -51,23 +51,37 @@ export async function tellRun(client: Client, workflowId: string, what: 'pause' 
 }
 
 /**
- * Tells a run under way to ask again what failed, and returns its word. Throws a {@link UsageError} with the run's own
- * reason when it refuses, and an Error when no worker gives the run's word: nothing was changed then.
+ * Tells a run under way to ask again what failed, and returns its word; where it has taken the request up and still
+ * looks for what failed after `lookMs`, says so. Throws a {@link UsageError} with the run's own reason when it refuses,
+ * and an Error when no worker takes the request up within ten seconds.
  */
-export async function retryFailed(client: Client, workflowId: string, retry: Retry): Promise<string> {
+export async function retryFailed(
+  client: Client,
+  workflowId: string,
+  retry: Retry,
+  lookMs = UPDATE_MS,
+): Promise<string> {
   const handle = client.workflow.getHandle(workflowId);
+  const within = <T>(ms: number, call: () => Promise<T>): Promise<T> =>
+    client.connection.withDeadline(Date.now() + ms, call);
+  let accepted;
   try {
-    return await client.connection.withDeadline(Date.now() + UPDATE_MS, () =>
-      handle.executeUpdate<string, [Retry]>('retryFailed', { args: [retry] }),
+    accepted = await within(UPDATE_MS, () =>
+      handle.startUpdate<string, [Retry]>('retryFailed', { args: [retry], waitForStage: 'ACCEPTED' }),
     );
+    return await within(lookMs, () => accepted.result());
   } catch (error) {
     if (error instanceof WorkflowNotFoundError) throw error;
     if (error instanceof WorkflowUpdateFailedError) throw new UsageError(describeFailure(error).message);
-    throw new Error('the run did not answer: no worker is at it, or it is very busy. Nothing was changed', {
+    if (accepted !== undefined) return LOOKS;
+    throw new Error('the run did not take it up: no worker is at it, or it is very busy. Try again later', {
       cause: error,
     });
   }
 }
+
+const LOOKS =
+  'The run looks for what failed and asks it again: in a large run, or one that is blocked, that takes a while.';
 
 /** A worker takes up at once what happens to a run; one that was killed the server still lists for some minutes. */
 const TAKEN_UP_MS = 12_000;

@@ -2,6 +2,7 @@ import { cp, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { WorkflowHandle } from '@temporalio/client';
 import { afterEach, beforeEach, expect, inject, test } from 'vitest';
+import { retryFailed } from '../../src/client/control-run.ts';
 import { environmentOf } from '../../src/config.ts';
 import { serverIdentity } from '../../src/shared/server-identity.ts';
 import type { Plan, Progress, RunInput, RunResult } from '../../src/shared/types.ts';
@@ -78,6 +79,20 @@ test('a run is paused, told to ask again, and resumed', async () => {
   const complete = await cli('resume', 'first', '--refused');
   expect(complete.out).toContain('Run first is complete.');
   expect(complete.status).toBe(0);
+});
+
+test('a run that has taken a retry up, and looks for long, is said to look, and asks again', async () => {
+  harness.simulator.setFaults([{ kind: 'refusal', share: 1 }]);
+  const run = await begin({ batchSize: 1, concurrency: 2 });
+  await until(async () => ((await harness.progress(run).catch(() => null))?.batchesDone ?? 0) > 0);
+  await run.executeUpdate('pause');
+  harness.simulator.setFaults([]);
+  expect(await retryFailed(harness.client, run.workflowId, { refused: true }, 1)).toMatch(
+    /^The run looks for/,
+  );
+  await run.executeUpdate('resume');
+  const { counts } = await run.result();
+  expect(counts.answered).toBeGreaterThanOrEqual(6);
 });
 
 /** A copy of the first run's folder under another name, as if another server had it: this one knows no such workflow. */
