@@ -79,7 +79,11 @@ export function createPlace(env: Record<string, string> = {}): Place {
       }
       return pictures;
     },
-    runNames: () => readdirSync(results).sort(),
+    // Beside the runs lies the answer store, hidden.
+    runNames: () =>
+      readdirSync(results)
+        .filter((name) => !name.startsWith('.'))
+        .sort(),
     results(run = place.runNames().at(-1) ?? '') {
       return JSON.parse(readFileSync(join(results, run, 'results.json'), 'utf8')) as ResultsFile;
     },
