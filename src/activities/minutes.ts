@@ -1,6 +1,8 @@
 import { files } from '../shared/names.ts';
-import type { ImageResult, MinuteLine, Plan, Progress, Try } from '../shared/types.ts';
-import { parsed, type RunFiles, type RunPlace } from './run-files.ts';
+import type { ImageResult, MinuteLine, Plan, Try } from '../shared/types.ts';
+import { type BatchLook, hasShard } from './answered-batches.ts';
+import { readAhead } from './read-ahead.ts';
+import { parsed, type RunFiles } from './run-files.ts';
 import type { ShardReader } from './shards.ts';
 
 /** Lines that go with every progress record; older ones are in `minutes.json` and in the index segments. */
@@ -17,14 +19,15 @@ const WRITTEN_EVERY = 20;
 export async function saveMinutes(
   deps: { files: RunFiles; shards: ShardReader },
   plan: Plan,
-  input: RunPlace & { pages: number[]; progress: Progress; final: boolean },
+  look: BatchLook,
+  final: boolean,
 ): Promise<MinuteLine[]> {
-  const store = deps.files.store(input.results);
-  const minutes = minutesOf(await openTries(deps, plan, input));
+  const store = deps.files.store(look.results);
+  const minutes = minutesOf(await openTries(deps, plan, look));
   const text = await store.read(files.minutes);
-  const written = text === null ? [] : parsed<MinuteLine[]>(text, `${input.results}/${files.minutes}`);
+  const written = text === null ? [] : parsed<MinuteLine[]>(text, `${look.results}/${files.minutes}`);
   const newLines = minutes.filter((line) => line.at > (written.at(-1)?.at ?? ''));
-  if (input.final || newLines.length >= WRITTEN_EVERY) {
+  if (final || newLines.length >= WRITTEN_EVERY) {
     await store.replace(files.minutes, [`${JSON.stringify(minutes)}\n`]);
   }
   return minutes.slice(-RECENT);
@@ -34,21 +37,19 @@ export async function saveMinutes(
 async function openTries(
   deps: { files: RunFiles; shards: ShardReader },
   plan: Plan,
-  input: RunPlace & { pages: number[]; progress: Progress },
+  look: BatchLook,
 ): Promise<Try[]> {
-  const summedUp = new Set(await deps.files.store(input.results).list('index'));
-  const { begun } = input.progress;
-  const tries: Try[] = [];
+  const summedUp = new Set(await deps.files.store(look.results).list('index'));
+  const open: number[] = [];
   let batch = 0;
-  for (const [page, images] of input.pages.entries()) {
-    const batches = Math.ceil(images / plan.batchSize);
-    const open = !summedUp.has(files.segment(page).slice('index/'.length));
-    for (let n = batch; open && n < Math.min(begun, batch + batches); n += 1) {
-      const shard = await deps.shards.read(input, n);
-      if (shard !== null) tries.push(...shard.images.flatMap(triesOf));
-    }
-    batch += batches;
+  for (const [page, images] of look.pages.entries()) {
+    const end = batch + Math.ceil(images / plan.batchSize);
+    const isOpen = !summedUp.has(files.segment(page).slice('index/'.length));
+    for (; batch < end; batch += 1) if (isOpen && hasShard(look, batch)) open.push(batch);
   }
+  const tries: Try[] = [];
+  for await (const shard of readAhead(open, (n) => deps.shards.read(look, n)))
+    if (shard !== null) tries.push(...shard.images.flatMap(triesOf));
   return tries;
 }
 

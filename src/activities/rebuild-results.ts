@@ -1,4 +1,4 @@
-import { addCounts, noCounts, subtractCounts } from '../shared/counts.ts';
+import { addCounts, isComplete, noCounts } from '../shared/counts.ts';
 import { batchWorkflowIdOf, files } from '../shared/names.ts';
 import type { RecordedAnswer, Rebuilt } from '../shared/rebuilt.ts';
 import type { Counts, ImagePage, Plan, Progress, Shard } from '../shared/types.ts';
@@ -88,9 +88,7 @@ export function createRebuildResults(deps: RebuildDeps) {
       rebuilt.fromStore += done.fromStore;
       rebuilt.fromHistory += done.fromHistory;
     }
-    const known = recorded ?? progressOf(plan, pages, counts, lastAt);
-    // The run's own sums are kept where they say the same, in its own order, so that the same text comes of it.
-    const progress = isSame(known.counts, counts) ? known : { ...known, counts };
+    const progress = recorded ?? progressOf(plan, pages, counts, lastAt);
     const sizes = pages.map(({ images }) => images.length);
     await saveResults({ ...place, progress, pages: sizes, full: true, final: true });
     const images = sizes.reduce((sum, n) => sum + n, 0);
@@ -144,12 +142,6 @@ const hasOutcomes = (shard: Shard, images: number, plan: Plan): boolean =>
   shard.images.length === images &&
   shard.images.every((image) => plan.prompts.every(({ id }) => image.prompts[id] !== undefined));
 
-/** Whether two sums are equal, whatever the order of their parts. */
-function isSame(a: Counts, b: Counts): boolean {
-  const { matches, failures, ...numbers } = subtractCounts(a, b);
-  return [numbers, matches, failures].every((part) => Object.values(part).every((n) => n === 0));
-}
-
 /** The record of a run that has none any more. `running` is what a record says of a run that nobody has ended. */
 function progressOf(plan: Plan, pages: readonly ImagePage[], counts: Counts, lastAt: string): Progress {
   const images = pages.reduce((sum, page) => sum + page.images.length, 0);
@@ -160,7 +152,7 @@ function progressOf(plan: Plan, pages: readonly ImagePage[], counts: Counts, las
   return {
     run: plan.run,
     workflowId: plan.workflowId,
-    state: hasEnded ? (counts.failed === 0 ? 'complete' : 'incomplete') : 'running',
+    state: hasEnded ? (isComplete(counts, images) ? 'complete' : 'incomplete') : 'running',
     source: plan.source,
     simulated: plan.account.simulated,
     model: plan.model,

@@ -1,13 +1,12 @@
+import { addCounts, countRecorded, isComplete, noCounts } from '../shared/counts.ts';
 import { files } from '../shared/names.ts';
-import type { ImagePage, Plan, Progress, Shard, SkippedObject } from '../shared/types.ts';
-import { composeHead, composeImage, createPerformance } from './compose-results.ts';
-import type { AnsweredBatch } from './compose-results.ts';
+import type { Counts, ImagePage, Plan, Progress, SkippedObject } from '../shared/types.ts';
+import { type BatchDeps, createAnsweredBatches } from './answered-batches.ts';
+import { type AnsweredBatch, composeHead, composeImage, createPerformance } from './compose-results.ts';
 import { withHeartbeat } from './heartbeat.ts';
 import { saveMinutes } from './minutes.ts';
 import { runFailure } from './run-failure.ts';
-import { checkFolder, type RunFiles, type RunPlace } from './run-files.ts';
-import type { AnswersOf } from './salvage-batch.ts';
-import type { ShardReader } from './shards.ts';
+import { checkFolder, type RunPlace } from './run-files.ts';
 
 export interface SaveResultsInput extends RunPlace {
   progress: Progress;
@@ -19,11 +18,7 @@ export interface SaveResultsInput extends RunPlace {
   final: boolean;
 }
 
-export interface SaveResultsDeps {
-  files: RunFiles;
-  shards: ShardReader;
-  answersOf: AnswersOf;
-}
+export type SaveResultsDeps = BatchDeps;
 
 /** Skipped objects that `results.json` names; the listed pages name them all. */
 const SKIPPED_NAMED = 1_000;
@@ -32,17 +27,38 @@ const SKIPPED_NAMED = 1_000;
  * Brings the progress record and, when asked, `results.json` up to date. Both are views: written from the plan, the
  * listed pages, the shards, and the answers of batches that are under way. Memory stays flat: answers are read batch
  * by batch, once to sum up and once to write.
+ *
+ * The totals of `results.json` are the sum over the pictures that it shows, whatever the run has counted on its way.
+ * The last time that sum goes into the progress record too, and decides between `complete` and `incomplete`.
+ *
+ * Returns the sum where `results.json` was written, else `null`.
  */
 export function createSaveResults(deps: SaveResultsDeps) {
-  return async function saveResults(input: SaveResultsInput): Promise<void> {
+  return async function saveResults(input: SaveResultsInput): Promise<{ counts: Counts } | null> {
+    const { results, full, final } = input;
     try {
-      await withHeartbeat(async () => {
-        const store = deps.files.store(input.results);
+      return await withHeartbeat(async () => {
+        const store = deps.files.store(results);
         await checkFolder(store);
         const plan = await deps.files.plan(input);
-        const minutes = await saveMinutes(deps, plan, input);
-        await store.replace(files.progress, [`${JSON.stringify({ ...input.progress, minutes })}\n`]);
-        if (input.full) await store.replace(files.results, resultsText(deps, plan, input));
+        const look = { ...input, shards: new Set(await store.list('shards')) };
+        const minutes = await saveMinutes(deps, plan, look, final);
+        const saveProgress = (progress: Progress): Promise<void> =>
+          store.replace(files.progress, [`${JSON.stringify({ ...progress, minutes })}\n`]);
+
+        // It is small and awaited by many, while a large run's answers take their time.
+        if (!full || !final) await saveProgress(input.progress);
+        if (!full) return null;
+        const batches = createAnsweredBatches(deps, plan, look, final);
+        const summary = await sumUp(plan, input.progress, batches());
+        const { counts } = summary;
+        const progress = final ? atTheEnd(input.progress, counts) : { ...input.progress, counts };
+        if (final) await saveProgress(progress);
+        await store.replace(
+          files.results,
+          resultsText(composeHead({ plan, progress, ...summary }), batches()),
+        );
+        return { counts };
       });
     } catch (err) {
       throw runFailure(err);
@@ -50,25 +66,40 @@ export function createSaveResults(deps: SaveResultsDeps) {
   };
 }
 
-/** The text of `results.json`, one picture a line. */
-async function* resultsText(
-  deps: SaveResultsDeps,
-  plan: Plan,
-  input: SaveResultsInput,
-): AsyncGenerator<string> {
-  const performance = createPerformance(input.progress.limits);
+type Batches = AsyncIterable<{ page: ImagePage; batch: AnsweredBatch }>;
+
+/** What comes before the pictures and is known from all of them only. */
+async function sumUp(plan: Plan, progress: Progress, batches: Batches) {
+  const performance = createPerformance(progress.limits);
   const skipped: SkippedObject[] = [];
+  let counts = noCounts();
   let lastPage = -1;
-  for await (const { page, batch } of answeredBatches(deps, plan, input)) {
+  for await (const { page, batch } of batches) {
     performance.add(batch);
+    for (const image of batch.images) counts = addCounts(counts, countRecorded(image, plan.prompts.length));
     if (page.page !== lastPage) skipped.push(...page.skipped.slice(0, SKIPPED_NAMED - skipped.length));
     lastPage = page.page;
   }
-  const { progress } = input;
-  const head = composeHead({ plan, progress, performance: performance.summary(progress.activeMs), skipped });
+  return { counts, performance: performance.summary(progress.activeMs), skipped };
+}
+
+/** A run that has asked everything is complete when every question is answered, which its pictures know best. */
+function atTheEnd(progress: Progress, counts: Counts): Progress {
+  const { state, images } = progress;
+  const askedAll = state === 'complete' || state === 'incomplete';
+  return {
+    ...progress,
+    counts,
+    ended: counts,
+    state: askedAll ? (isComplete(counts, images) ? 'complete' : 'incomplete') : state,
+  };
+}
+
+/** The text of `results.json`, one picture a line. */
+async function* resultsText(head: object, batches: Batches): AsyncGenerator<string> {
   yield `${JSON.stringify(head, null, 2).replace(/\n}$/, '')},\n  "images": [`;
   let separator = '\n    ';
-  for await (const { page, batch } of answeredBatches(deps, plan, input)) {
+  for await (const { page, batch } of batches) {
     for (const image of batch.images) {
       yield separator + JSON.stringify(composeImage(page, image));
       separator = ',\n    ';
@@ -76,48 +107,3 @@ async function* resultsText(
   }
   yield '\n  ]\n}\n';
 }
-
-/** Batches in the order of their pictures: from their shards, or from the workflow of one that is under way. */
-async function* answeredBatches(
-  deps: SaveResultsDeps,
-  plan: Plan,
-  input: SaveResultsInput,
-): AsyncGenerator<{ page: ImagePage; batch: AnsweredBatch }> {
-  const running = new Map(input.progress.running.map(({ batch, workflowId }) => [batch, workflowId]));
-  const { begun } = input.progress;
-  let batch = 0;
-  for (const [number, images] of input.pages.entries()) {
-    const page = await deps.files.page(input, number);
-    for (let first = 0; first < images; first += plan.batchSize, batch += 1) {
-      const answered =
-        batch < begun
-          ? await answeredBatch(deps, input, batch, running.get(batch))
-          : { ms: null, images: [] };
-      yield { page, batch: answered };
-    }
-  }
-}
-
-async function answeredBatch(
-  deps: SaveResultsDeps,
-  input: SaveResultsInput,
-  batch: number,
-  workflowId: string | undefined,
-): Promise<AnsweredBatch> {
-  const shard = await deps.shards.read(input, batch);
-  if (shard !== null) return { ms: durationOf(shard), images: shard.images };
-  if (workflowId === undefined) return { ms: null, images: [] };
-  try {
-    return { ms: null, images: await deps.answersOf(workflowId) };
-  } catch (err) {
-    // A view can wait for the next time, if there is one.
-    if (input.final) throw err;
-    return { ms: null, images: [] };
-  }
-}
-
-/** Of a batch that went on after a while nobody knows how long it took. */
-const durationOf = (shard: Shard): number | null =>
-  shard.images.some(({ resumed }) => resumed === true)
-    ? null
-    : Date.parse(shard.endedAt) - Date.parse(shard.startedAt);

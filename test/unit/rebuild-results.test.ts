@@ -6,11 +6,10 @@ import { answerKey } from '../../src/activities/answer-key.ts';
 import type { AnswerStore, StoredAnswer } from '../../src/activities/ports.ts';
 import { createRebuildResults } from '../../src/activities/rebuild-results.ts';
 import { createRunFiles, planHash } from '../../src/activities/run-files.ts';
-import { countShard } from '../../src/activities/salvage-batch.ts';
 import { createSaveResults } from '../../src/activities/save-results.ts';
 import { createSaveSegment } from '../../src/activities/save-segment.ts';
 import { createShardReader } from '../../src/activities/shards.ts';
-import { addCounts, noCounts } from '../../src/shared/counts.ts';
+import { noCounts } from '../../src/shared/counts.ts';
 import { files } from '../../src/shared/names.ts';
 import type { RecordedAnswer } from '../../src/shared/rebuilt.ts';
 import type { AskResult, ImagePage, PromptResult, Shard } from '../../src/shared/types.ts';
@@ -99,8 +98,8 @@ beforeEach(async () => {
   });
   const progress = progressOf({
     ...{ state: 'incomplete' as const, images: PICTURES, skipped: 1, batches: 2, batchesDone: 2, begun: 2 },
-    // In the order in which the batches ended.
-    counts: shards.toReversed().reduce((sum, shard) => addCounts(sum, countShard(plan, shard)), noCounts()),
+    // What the run has counted on its way may be wrong: what is written is what the pictures add up to.
+    counts: { ...noCounts(), answered: 1, failed: 12 },
   });
   await createSaveResults({
     files: runFiles,
