@@ -49,6 +49,8 @@ export interface Config {
   namespace: string;
   /** `TASK_QUEUE`. */
   taskQueue: string;
+  /** `WORKER_DEPLOYMENT`: the worker's deployment at a server with Worker Versioning; `null`: unversioned. */
+  workerDeployment: string | null;
   /** `TEMPORAL_CLI_PATH`. */
   temporalCliPath: string | null;
   /** `STORAGE_EMULATOR_HOST`: a GCS emulator in place of Google's own service; `null` for Google's. */
@@ -157,6 +159,11 @@ export const SETTINGS = [
   { name: 'TEMPORAL_NAMESPACE', what: 'Namespace at that server.', default: 'default' },
   { name: 'TASK_QUEUE', what: 'Task queue that workers and commands share.', default: TASK_QUEUE },
   {
+    name: 'WORKER_DEPLOYMENT',
+    what: 'Worker deployment that Temporal versions; unset: workers have no versions.',
+    default: '',
+  },
+  {
     name: 'TEMPORAL_CLI_PATH',
     what: 'A `temporal` executable to use in place of the downloaded one.',
     default: '',
@@ -197,6 +204,7 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>, cw
   const results = or('RESULTS');
   const answers = text('ANSWERS');
   const cacheDir = text('CACHE_DIR');
+  const deployment = text('WORKER_DEPLOYMENT');
   const placeOf = (name: SettingName, value: string): string =>
     value.startsWith('gs://') ? bucketPlace(name, value) : resolve(cwd, value);
 
@@ -231,6 +239,7 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>, cw
     address: address(text('TEMPORAL_ADDRESS')),
     namespace: or('TEMPORAL_NAMESPACE'),
     taskQueue: or('TASK_QUEUE'),
+    workerDeployment: deployment === null ? null : label('WORKER_DEPLOYMENT', deployment),
     temporalCliPath: text('TEMPORAL_CLI_PATH') === null ? null : path('TEMPORAL_CLI_PATH'),
     gcsEndpoint:
       emulator === null
@@ -268,6 +277,7 @@ export function environmentOf(config: Config): Record<SettingName, string> {
     TEMPORAL_ADDRESS: config.address ?? '',
     TEMPORAL_NAMESPACE: config.namespace,
     TASK_QUEUE: config.taskQueue,
+    WORKER_DEPLOYMENT: config.workerDeployment ?? '',
     TEMPORAL_CLI_PATH: config.temporalCliPath ?? '',
     STORAGE_EMULATOR_HOST: config.gcsEndpoint ?? '',
     LOG_LEVEL: config.logLevel,
@@ -362,7 +372,8 @@ function bucketPlace(name: string, value: string): string {
 
 function label(name: string, value: string): string {
   if (!/^[\w-]{1,64}$/.test(value)) {
-    throw wrong(name, value, 'give 1 to 64 letters, digits, dashes or underscores', 'default');
+    const example = name === 'WORKER_DEPLOYMENT' ? TASK_QUEUE : 'default';
+    throw wrong(name, value, 'give 1 to 64 letters, digits, dashes or underscores', example);
   }
   return value;
 }
@@ -381,12 +392,13 @@ function exampleOf(name: string): string {
   return SETTINGS.find((setting) => setting.name === name)?.default || '4';
 }
 
-/** `image-analysis 0.1.0`, as `package.json` says. */
+/** `image-analysis` and `0.1.0`, as `package.json` says. */
+export const program = (): { name: string; version: string } =>
+  JSON.parse(readFileSync(ownFile('package.json'), 'utf8')) as { name: string; version: string };
+
+/** `image-analysis 0.1.0`. */
 export function programVersion(): string {
-  const { name, version } = JSON.parse(readFileSync(ownFile('package.json'), 'utf8')) as {
-    name: string;
-    version: string;
-  };
+  const { name, version } = program();
   return `${name} ${version}`;
 }
 

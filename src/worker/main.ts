@@ -12,12 +12,12 @@ import {
   Worker,
   type WorkerOptions,
 } from '@temporalio/worker';
-import type { WorkflowBundle } from '@temporalio/worker';
+import type { WorkflowBundle, WorkflowBundleOption } from '@temporalio/worker';
 import { createModelActivities, createRunActivities } from '../activities/index.ts';
 import { createTellLimits } from '../activities/tell-limits.ts';
 import { createTextTokens } from '../activities/text-tokens.ts';
 import { createUrlHealth } from '../activities/url-health.ts';
-import type { Config } from '../config.ts';
+import { type Config, program } from '../config.ts';
 import type { Logger } from '../logger.ts';
 import { modelQueueOf, SEARCH_ATTRIBUTES } from '../shared/names.ts';
 import type { AccountLimits, ImageResult } from '../shared/types.ts';
@@ -65,8 +65,14 @@ export interface RunningWorkers {
   shutdown(): void;
 }
 
-/** As {@link runWorker}, for a process that has its own runtime. */
-export async function startWorkers(config: Config, { logger }: { logger: Logger }): Promise<RunningWorkers> {
+/**
+ * As {@link runWorker}, for a process that has its own runtime. `workflows`: the code of another build in place of this
+ * one's, as the tests of deploys need it.
+ */
+export async function startWorkers(
+  config: Config,
+  { logger, workflows }: { logger: Logger; workflows?: WorkflowBundleOption | undefined },
+): Promise<RunningWorkers> {
   if (config.address === null)
     throw new Error('a worker needs the address of a Temporal server: TEMPORAL_ADDRESS');
   const parts = createParts(config);
@@ -90,10 +96,11 @@ export async function startWorkers(config: Config, { logger }: { logger: Logger 
     // A cancel and a tries' record reach the other side with the next heartbeat.
     maxHeartbeatThrottleInterval: '2 seconds',
     defaultHeartbeatThrottleInterval: '2 seconds',
+    ...deploymentOf(config),
   };
   const runWorker = await Worker.create({
     ...common,
-    workflowBundle: await workflowBundle(logger),
+    workflowBundle: workflows ?? (await workflowBundle(logger)),
     taskQueue: config.taskQueue,
     activities: createRunActivities({
       ...parts,
@@ -187,7 +194,7 @@ async function allEnded(workers: readonly Worker[], shutdown: () => void): Promi
 let bundled: Promise<WorkflowBundle> | undefined;
 
 /** The bundle that the build made; from source it is made once a process. */
-async function workflowBundle(logger: Logger): Promise<NonNullable<WorkerOptions['workflowBundle']>> {
+async function workflowBundle(logger: Logger): Promise<WorkflowBundleOption> {
   const built = fileURLToPath(new URL('../workflow-bundle.js', import.meta.url));
   if (existsSync(built)) return { codePath: built };
   bundled ??= bundleWorkflowCode({
@@ -197,6 +204,18 @@ async function workflowBundle(logger: Logger): Promise<NonNullable<WorkerOptions
     }),
   });
   return bundled;
+}
+
+/** Worker Versioning, where it is wished for: runs move to the version that is current (docs/deploys.md). */
+function deploymentOf({ workerDeployment }: Config): Pick<WorkerOptions, 'workerDeploymentOptions'> {
+  if (workerDeployment === null) return {};
+  return {
+    workerDeploymentOptions: {
+      version: { deploymentName: workerDeployment, buildId: program().version },
+      useWorkerVersioning: true,
+      defaultVersioningBehavior: 'AUTO_UPGRADE',
+    },
+  };
 }
 
 function limitedTuner(slots: LimitedSlots): TunerHolder {

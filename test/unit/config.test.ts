@@ -70,6 +70,7 @@ describe('a configuration as another process is given it', () => {
     TEMPORAL_ADDRESS: '[::1]:7233',
     TEMPORAL_NAMESPACE: 'traffic',
     TASK_QUEUE: 'queue',
+    WORKER_DEPLOYMENT: 'traffic-cameras',
     TEMPORAL_CLI_PATH: 'bin/temporal',
     STORAGE_EMULATOR_HOST: '127.0.0.1:4443',
     LOG_LEVEL: 'debug',

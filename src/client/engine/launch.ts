@@ -14,9 +14,12 @@ const NAMESPACE = 'default';
 /** The simulated account of the demonstration: ten times the limits of the one that a first tier gives. */
 export const DEMO_ACCOUNT = { tokensPerMinute: 300_000, requestsPerMinute: 5000, medianLatencyMs: 900 };
 
-/** The configuration that an embedded engine works with: its own server, whatever `TEMPORAL_ADDRESS` says. */
+/**
+ * The configuration that an embedded engine works with: its own server, whatever `TEMPORAL_ADDRESS` says, and its one
+ * worker, which needs no versions (docs/deploys.md).
+ */
 export function engineConfig(config: Config): Config {
-  return { ...config, address: null, namespace: NAMESPACE };
+  return { ...config, address: null, namespace: NAMESPACE, workerDeployment: null };
 }
 
 /**
