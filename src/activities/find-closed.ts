@@ -18,7 +18,7 @@ export function createFindClosed(deps: FindClosedDeps) {
       const closed: string[] = [];
       for (let from = 0; from < workflowIds.length; from += AT_ONCE) {
         const some = workflowIds.slice(from, from + AT_ONCE);
-        const running = await Promise.all(some.map(deps.isRunning));
+        const running = await Promise.all(some.map((workflowId) => deps.isRunning(workflowId)));
         closed.push(...some.filter((_, i) => running[i] === false));
       }
       return closed;

@@ -31,10 +31,9 @@ export function createFindMissing(deps: { files: RunFiles; shards: ShardReader }
           for (const [i, n] of some.entries()) {
             const shard = shards[i] ?? null;
             const missing = missingOf({ plan, page, retry: input.retry, first: n * plan.batchSize, shard });
-            if (missing === null) {
-              for (const image of shard?.images ?? [])
-                found.counts = addCounts(found.counts, countRecorded(image, plan.prompts.length));
-            } else found.todo.push({ batch: input.firstBatch + n, images: missing.images });
+            for (const image of shard?.images ?? [])
+              found.counts = addCounts(found.counts, countRecorded(image, plan.prompts.length));
+            if (missing !== null) found.todo.push({ batch: input.firstBatch + n, images: missing.images });
           }
         }
         return found;

@@ -2,8 +2,7 @@ import { type AskDeps, createAskModel } from './ask-model.ts';
 import { createFindClosed, type FindClosedDeps } from './find-closed.ts';
 import { createFindMissing } from './find-missing.ts';
 import { createListImages } from './list-images.ts';
-import { createOpenBatch } from './open-batch.ts';
-import type { AnswerStore } from './ports.ts';
+import { createOpenBatch, type OpenBatchDeps } from './open-batch.ts';
 import { createNotify, type NotifyDeps } from './notify.ts';
 import { createPlanRun, type PlanDeps } from './plan-run.ts';
 import { createSalvageBatch } from './salvage-batch.ts';
@@ -18,7 +17,8 @@ export type { BatchImage } from './open-batch.ts';
 export function createRunActivities(
   deps: PlanDeps &
     Pick<SaveResultsDeps, 'answersOf'> &
-    FindClosedDeps & { answers: AnswerStore; notifySecret: NotifyDeps['secret'] },
+    FindClosedDeps &
+    Pick<OpenBatchDeps, 'answers' | 'earlierAnswers'> & { notifySecret: NotifyDeps['secret'] },
 ) {
   const shards = createShardReader(deps.files);
   return {
@@ -29,7 +29,7 @@ export function createRunActivities(
     openBatch: createOpenBatch({ ...deps, shards }),
     notify: createNotify({ secret: deps.notifySecret }),
     saveBatch: createSaveBatch(deps),
-    salvageBatch: createSalvageBatch(deps),
+    salvageBatch: createSalvageBatch({ ...deps, shards }),
     saveSegment: createSaveSegment({ ...deps, shards }),
     saveResults: createSaveResults({ ...deps, shards }),
   };

@@ -1,4 +1,4 @@
-import { log } from '@temporalio/activity';
+import { activityInfo, log } from '@temporalio/activity';
 import { isMeant, stands } from '../shared/recorded.ts';
 import { redact } from '../shared/redact.ts';
 import type { AskResult, BatchRetry, ImageRef, ImageResult, Plan } from '../shared/types.ts';
@@ -16,6 +16,8 @@ export interface OpenBatchInput extends RunPlace {
   first: number;
   images: number;
   retry: BatchRetry | null;
+  /** The batch's workflow may have run before under the same ID: what it had answered then is looked up. */
+  begunBefore: boolean;
 }
 
 /** A picture as the batch sees it: its index in the page, a name for people, and what is known of it already. */
@@ -24,7 +26,7 @@ export interface BatchImage {
   name: string;
   /** From the batch's shard, when it was asked about before. */
   recorded?: ImageResult;
-  /** By prompt id: answers that are in the answer store. */
+  /** By prompt id: answers that are in the answer store, or only in the history of an earlier execution of the batch. */
   recalled?: Record<string, AskResult>;
 }
 
@@ -37,11 +39,23 @@ const NAME_SHOWN = 200;
  */
 const BYTES_TOLD = 2_000_000;
 
+/** So often earlier executions are asked before the batch begins without them; of most answers the store knows anyway. */
+const ASKED_AT_MOST = 5;
+
+export interface OpenBatchDeps {
+  files: RunFiles;
+  shards: ShardReader;
+  answers: AnswerStore;
+  /** Pictures as the earlier executions of the workflow that calls the activity have answered them. */
+  earlierAnswers: () => Promise<ImageResult[]>;
+}
+
 /**
- * Looks up which pictures the batch is about, and everything that was paid for already: what its shard holds, and for
- * the rest what the answer store has. A store that cannot be read is no reason to wait: `askModel` looks again.
+ * Looks up which pictures the batch is about, and everything that was paid for already: what its shard holds, for the
+ * rest what the answer store has, and for what is left what earlier executions of the batch had answered. A store that
+ * cannot be read is no reason to wait: `askModel` looks again.
  */
-export function createOpenBatch(deps: { files: RunFiles; shards: ShardReader; answers: AnswerStore }) {
+export function createOpenBatch(deps: OpenBatchDeps) {
   return async function openBatch(input: OpenBatchInput): Promise<BatchImage[]> {
     try {
       return await withHeartbeat(async () => {
@@ -63,9 +77,21 @@ export function createOpenBatch(deps: { files: RunFiles; shards: ShardReader; an
           deps.answers,
           wanted.map(({ key }) => key),
         );
+        const isMissing = wanted.some(({ key }) => !stored.has(key));
+        const earlier = input.begunBefore && isMissing ? await earlierAnswers(deps) : [];
         const told = images.map(({ image, index, recorded }) => {
           const mine = wanted.filter((question) => question.index === index);
-          return batchImage({ plan, page: input.page, image, index, recorded, questions: mine, stored });
+          const before = earlier.filter((known) => known.index === index);
+          return batchImage({
+            plan,
+            page: input.page,
+            image,
+            index,
+            recorded,
+            questions: mine,
+            stored,
+            before,
+          });
         });
         return withinBytes(told, BYTES_TOLD);
       });
@@ -85,6 +111,18 @@ async function storedUnder(answers: AnswerStore, keys: string[]): Promise<Map<st
   }
 }
 
+async function earlierAnswers(deps: OpenBatchDeps): Promise<ImageResult[]> {
+  try {
+    return await deps.earlierAnswers();
+  } catch (err) {
+    if (activityInfo().attempt < ASKED_AT_MOST) throw err;
+    log.warn('earlier executions of the batch do not say what they had answered', {
+      error: redact(String(err)),
+    });
+    return [];
+  }
+}
+
 function batchImage(about: {
   plan: Plan;
   page: number;
@@ -93,13 +131,18 @@ function batchImage(about: {
   recorded: ImageResult | undefined;
   questions: { prompt: string; key: string }[];
   stored: Map<string, StoredAnswer>;
+  before: ImageResult[];
 }): BatchImage {
-  const { plan, page, image, index, recorded } = about;
+  const { plan, page, image, index, recorded, before } = about;
   const recalled: Record<string, AskResult> = {};
   for (const { prompt, key } of about.questions) {
     const entry = about.stored.get(key);
     const answer = entry === undefined ? null : recallOutcome(plan, imageKey(page, index), entry);
     if (answer !== null) recalled[prompt] = answer;
+    else {
+      const known = before.map(({ prompts }) => prompts[prompt]).find((outcome) => outcome?.ok === true);
+      if (known?.ok === true) recalled[prompt] = known.result;
+    }
   }
   return {
     index,

@@ -1,11 +1,10 @@
-import { activityInfo, log } from '@temporalio/activity';
-import { addCounts, countRecorded, noCounts } from '../shared/counts.ts';
-import { redact } from '../shared/redact.ts';
+import { addCounts, countRecorded, noCounts, subtractCounts } from '../shared/counts.ts';
+import { mergeRecords } from '../shared/recorded.ts';
 import type { BatchResult, Counts, ImageResult, Plan, Shard } from '../shared/types.ts';
 import { withHeartbeat } from './heartbeat.ts';
 import { runFailure } from './run-failure.ts';
 import type { RunFiles, RunPlace } from './run-files.ts';
-import { keepShard } from './shards.ts';
+import { keepShard, type ShardReader } from './shards.ts';
 
 export interface SalvageInput extends RunPlace {
   batch: number;
@@ -14,39 +13,34 @@ export interface SalvageInput extends RunPlace {
   images: number;
   /** The batch's workflow, which ended without a word. */
   workflowId: string;
-  /** The batch is started again, and asks what is missing. */
-  again: boolean;
+  /** The run's sums hold what is recorded of it already. */
+  counted: boolean;
 }
-
-/** So often the workflow of a batch is asked for its answers before the batch starts again without them. */
-const ASKED_AT_MOST = 5;
 
 /** What the batch's workflow has answered so far; rejects when nobody can say. */
 export type AnswersOf = (workflowId: string) => Promise<ImageResult[]>;
 
 /**
- * Writes what the workflow of a batch had answered before it was ended from outside, so that its paid answers stay in
- * the results. Unless the batch is started again, every question that it had not answered fails as `Lost`: nothing is
- * missing without a reason.
+ * Writes the shard of a batch that was given up: what its workflow had answered, and `Lost` for every question that it
+ * had not. Its paid answers stay in the results, and nothing is missing without a reason.
  */
-export function createSalvageBatch(deps: { files: RunFiles; answersOf: AnswersOf }) {
+export function createSalvageBatch(deps: { files: RunFiles; shards: ShardReader; answersOf: AnswersOf }) {
   return async function salvageBatch(input: SalvageInput): Promise<BatchResult> {
     try {
       return await withHeartbeat(async () => {
         const plan = await deps.files.plan(input);
-        const answered = await answersOf(deps, input);
-        if (input.again && answered.length === 0) return { batch: input.batch, counts: noCounts() };
+        const before = await deps.shards.read(input, input.batch);
+        const answered = await deps.answersOf(input.workflowId);
         const at = new Date().toISOString();
-        const images = input.again
-          ? answered
-          : Array.from({ length: input.images }, (_, i) => {
-              const index = input.first + i;
-              const known = answered.find((image) => image.index === index);
-              return completed(
-                plan,
-                known ?? { page: input.page, index, startedAt: at, endedAt: at, prompts: {} },
-              );
-            });
+        const images = Array.from({ length: input.images }, (_, i) => {
+          const index = input.first + i;
+          const recorded = before?.images.find((image) => image.index === index);
+          const known = answered.find((image) => image.index === index);
+          const nothing = { page: input.page, index, startedAt: at, endedAt: at, prompts: {} };
+          // What failed before, with its reason, is not to be lost for a failure that says less.
+          const all = recorded && known ? mergeRecords(recorded, known) : (known ?? recorded ?? nothing);
+          return completed(plan, all);
+        });
         const startedAt = answered[0]?.startedAt ?? at;
         const shard = await keepShard(deps.files.store(input.results), {
           batch: input.batch,
@@ -54,23 +48,14 @@ export function createSalvageBatch(deps: { files: RunFiles; answersOf: AnswersOf
           endedAt: at,
           images,
         });
-        return { batch: input.batch, counts: countShard(plan, shard) };
+        const counts = countShard(plan, shard);
+        const counted = input.counted && before !== null ? countShard(plan, before) : noCounts();
+        return { batch: input.batch, counts: subtractCounts(counts, counted) };
       });
     } catch (err) {
       throw runFailure(err);
     }
   };
-}
-
-/** A batch that starts again asks only what the answer store does not have either: it need not wait for ever. */
-async function answersOf(deps: { answersOf: AnswersOf }, input: SalvageInput): Promise<ImageResult[]> {
-  try {
-    return await deps.answersOf(input.workflowId);
-  } catch (err) {
-    if (!input.again || activityInfo().attempt < ASKED_AT_MOST) throw err;
-    log.warn('a batch that has ended does not say what it had answered', { error: redact(String(err)) });
-    return [];
-  }
 }
 
 /** The picture with a failure for each question that has no outcome. */

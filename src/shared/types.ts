@@ -231,9 +231,9 @@ export interface PageSummary {
 
 /** What is recorded of a page's batches. */
 export interface RecordedPage {
-  /** Sums of the batches that have nothing left to ask. */
+  /** Sums of everything. */
   counts: Counts;
-  /** The others, in order. */
+  /** Batches that have something left to ask, in order. */
   todo: { batch: number; images: BatchRetry['images'] }[];
 }
 
@@ -438,6 +438,8 @@ export interface BatchInput {
    * was started by a version that knew no batch which is asked again.
    */
   retry?: BatchRetry | null;
+  /** It may have been begun before, by an execution that the run has lost sight of. */
+  begunBefore?: boolean;
   /** The run's sums hold what is recorded of this batch already: its counts are what it adds to that. */
   counted?: boolean;
 }

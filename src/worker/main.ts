@@ -45,6 +45,9 @@ const FORCE = '75 seconds';
 /** What a workflow or the server is asked waits at most so long: there is a next time. */
 const QUERY_MS = 5_000;
 
+/** A batch that is begun again and again has its answers in the store by then. */
+const EARLIER_ASKED = 5;
+
 /**
  * One worker process: workflows and ordinary activities on the task queue, and the model's calls on the account's own
  * queue behind the limiter. Runs until the process is told to end, then lets open calls end.
@@ -114,6 +117,7 @@ export async function startWorkers(
       maxOutputTokens: config.maxOutputTokens,
       searchAttributes: () => knownSearchAttributes(connection, config.namespace),
       answersOf,
+      earlierAnswers,
       isRunning,
       notifySecret: config.notifySecret,
     }),
@@ -240,11 +244,11 @@ async function tellRun(workflowId: string, limits: AccountLimits): Promise<void>
  * Answers of a batch that is under way, or that ended without its shard. None where the server does not know it any
  * more, or closed it before it had begun. Rejects when nobody answers the query.
  */
-async function answersOf(workflowId: string): Promise<ImageResult[]> {
+async function answersOf(workflowId: string, runId?: string): Promise<ImageResult[]> {
   const { client } = Context.current();
   try {
     return await client.withDeadline(Date.now() + QUERY_MS, () =>
-      client.workflow.getHandle(workflowId).query<ImageResult[]>('answers'),
+      client.workflow.getHandle(workflowId, runId).query<ImageResult[]>('answers'),
     );
   } catch (err) {
     if (err instanceof WorkflowNotFoundError || hadNotBegun(err)) return [];
@@ -252,9 +256,28 @@ async function answersOf(workflowId: string): Promise<ImageResult[]> {
   }
 }
 
+/** Answers of the earlier executions of the workflow that calls, the newest first. */
+async function earlierAnswers(): Promise<ImageResult[]> {
+  const { client, info } = Context.current();
+  const { workflowId, runId: own } = info.workflowExecution ?? {};
+  if (workflowId === undefined) return [];
+  const found: ImageResult[] = [];
+  let asked = 0;
+  for await (const { runId } of client.workflow.list({ query: `WorkflowId = '${workflowId}'` })) {
+    if (runId === own) continue;
+    found.push(...(await answersOf(workflowId, runId)));
+    asked += 1;
+    if (asked === EARLIER_ASKED) break;
+  }
+  return found;
+}
+
 /** gRPC's FAILED_PRECONDITION: "Workflow execution closed before WorkflowTaskStarted event". */
 const hadNotBegun = (err: unknown): boolean =>
-  err instanceof Error && isGrpcServiceError(err.cause) && err.cause.code === 9;
+  err instanceof Error &&
+  isGrpcServiceError(err.cause) &&
+  err.cause.code === 9 &&
+  err.cause.details.includes('before WorkflowTaskStarted');
 
 /** Whether the workflow, or that run of it, is open. Rejects when the server does not say. */
 async function isRunning(workflowId: string, runId?: string): Promise<boolean> {

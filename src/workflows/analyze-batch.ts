@@ -21,6 +21,7 @@ import {
 } from '../shared/counts.ts';
 import { batchDone, imageDone, plural } from '../shared/phrases.ts';
 import { isMeant, stands } from '../shared/recorded.ts';
+import { lastTries } from '../shared/tries.ts';
 import type {
   AskFailure,
   AskResult,
@@ -83,7 +84,7 @@ export async function analyzeBatch(input: BatchInput): Promise<BatchResult> {
     gate.close();
     // What the last open calls bring is in the results soon after the pause, also when the run is cancelled meanwhile.
     await CancellationScope.nonCancellable(async () => {
-      await condition(() => open === 0);
+      await condition(() => open === 0 || !gate.closed);
       await report();
     });
   });
@@ -99,9 +100,13 @@ export async function analyzeBatch(input: BatchInput): Promise<BatchResult> {
   const title = input.batches === null ? `batch ${batch + 1}` : `batch ${batch + 1}/${input.batches}`;
   log.info(`${title} begins with ${plural(input.images, 'picture')}`, { run: input.run, batch });
 
-  const listed = await gate.through(() =>
-    openBatch({ results, plan, batch, page: input.page, first: input.first, images: input.images, retry }),
-  );
+  const { runId, firstExecutionRunId } = workflowInfo();
+  const opening = {
+    ...{ results, plan, batch, page: input.page, first: input.first, images: input.images, retry },
+    // It decides nothing here: an activity is told.
+    begunBefore: input.begunBefore === true || runId !== firstExecutionRunId,
+  };
+  const listed = await gate.through(() => openBatch(opening));
   if (input.counted) {
     for (const { recorded } of listed) {
       if (recorded) counts = subtractCounts(counts, countRecorded(recorded, input.prompts.length));
@@ -132,12 +137,17 @@ export async function analyzeBatch(input: BatchInput): Promise<BatchResult> {
     try {
       const result = await gate.through(call, { withdraw: true, unfinished });
       const charged = result.charged + earlier.reduce((sum, t) => sum + t.charged, 0);
-      return { outcome: { ok: true, result: { ...result, charged, tries: [...earlier, ...result.tries] } } };
+      return {
+        outcome: {
+          ok: true,
+          result: { ...result, charged, tries: lastTries([...earlier, ...result.tries]) },
+        },
+      };
     } catch (err) {
       if (err instanceof CalledOff) return { outcome: { ok: false, failure: possiblyPaid(earlier) } };
       if (isCancellation(err)) throw err;
       const { scope, ...last } = recordedFailure(err);
-      const failure = { ...last, tries: [...earlier, ...last.tries] };
+      const failure = { ...last, tries: lastTries([...earlier, ...last.tries]) };
       return { outcome: { ok: false, failure }, ...(scope === 'picture' ? { hopeless: failure } : {}) };
     }
   }
@@ -166,6 +176,8 @@ export async function analyzeBatch(input: BatchInput): Promise<BatchResult> {
 
   async function analyzeImage(listedImage: BatchImage): Promise<void> {
     const { index, name, recorded, recalled = {} } = listedImage;
+    const meant = isMeant(index, retry);
+    if (!meant && recorded === undefined) return;
     const start = new Date().toISOString();
     const image: ImageResult = {
       ...(recorded ?? { page: input.page, index, startedAt: start, endedAt: start }),
@@ -175,11 +187,10 @@ export async function analyzeBatch(input: BatchInput): Promise<BatchResult> {
     images[index - input.first] = image;
     for (const { id } of input.prompts) {
       const known = recorded?.prompts[id];
-      const meant = isMeant(index, retry);
       if (known && (stands(known, retry) || !meant)) record(image, name, id, known, true);
       else if (recalled[id]) record(image, name, id, { ok: true, result: recalled[id] });
     }
-    const open = isMeant(index, retry) ? input.prompts.filter(({ id }) => !image.prompts[id]) : [];
+    const open = meant ? input.prompts.filter(({ id }) => !image.prompts[id]) : [];
     if (open.length === 0 && recorded) image.endedAt = recorded.endedAt;
     if (open.length > 0) {
       const names = open.map((prompt) => prompt.name).join(', ');

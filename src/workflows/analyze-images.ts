@@ -12,14 +12,11 @@ import type { ResumeInput, Retry, RunInput, RunResult } from '../shared/types.ts
 import { createBatchWindow } from './batch-window.ts';
 import { keepSaved, saveNow, SMALL_RUN } from './keep-saved.ts';
 import { batchesIn } from './partition.ts';
-import { findMissing, listImages, saveResults } from './policies.ts';
+import { findMissing, listImages, saveResults, saveSegment } from './policies.ts';
 import { createRunBook, type CarriedState } from './run-book.ts';
-import { createRunControl } from './run-control.ts';
+import { createRunControl, LOOKED_UP_AHEAD } from './run-control.ts';
 import { planTheRun, publishState } from './run-start.ts';
 import { tellPerson } from './tell-person.ts';
-
-/** Of a run that goes on so many batches are looked up ahead: what it carries stays small. */
-const LOOKED_UP_AHEAD = 5_000;
 
 /** So long may a receiver take that is told of a cancel. */
 const CANCEL_IS_TOLD = '2 seconds';
@@ -48,7 +45,7 @@ export async function analyzeImages(
   const control = createRunControl(plan, book);
   const { gate, children } = control;
   const place = { results: plan.results, plan: plan.plan };
-  const window = createBatchWindow(plan, book, control, { resumed: resume !== null });
+  const window = createBatchWindow(plan, book, control);
 
   // The server's word, at some 4,000 events: so that the Web UI opens any of a run's histories at once.
   const historyIsFull = (): boolean => workflowInfo().continueAsNewSuggested;
@@ -68,6 +65,10 @@ export async function analyzeImages(
       const firstBatch = batchesIn(book.pages(), plan.batchSize);
       const recorded = await gate.through(() => findMissing({ ...place, page, firstBatch, retry: resume }));
       book.addPage(listed, recorded);
+      const batches = batchesIn([listed.images], plan.batchSize);
+      // Nothing of it will end: its segment may be missing, or from before its last answers.
+      if (recorded.todo.length === 0)
+        await gate.through(() => saveSegment({ ...place, page, firstBatch, batches }), { urgent: true });
       await condition(() => historyIsFull() || book.waiting < LOOKED_UP_AHEAD);
     }
   }
@@ -95,14 +96,18 @@ export async function analyzeImages(
     });
     await Promise.all([all, keepSaved(plan, book, control, () => launched)]);
     if (!book.finished()) return;
-    book.setState(book.complete() ? 'complete' : 'incomplete');
+    const endState = (): 'complete' | 'incomplete' => (book.complete() ? 'complete' : 'incomplete');
+    book.setState(endState());
     await saveNow(plan, book, control, true);
-    const { state } = book.progress();
-    publishState(plan, state);
-    if (state === 'complete' || state === 'incomplete') await tellPerson(plan, book.progress(), state);
+    book.setState(endState());
+    publishState(plan, endState());
+    saved = true;
+    await tellPerson(plan, book.progress(), endState());
   }
 
   control.showDetails();
+  /** The last results are written: a cancel comes too late. */
+  let saved = false;
   let over = false;
   const isOver = (): boolean => over;
   try {
@@ -116,14 +121,19 @@ export async function analyzeImages(
     ]);
     await condition(allHandlersFinished);
   } catch (err) {
-    await CancellationScope.nonCancellable(() =>
-      finishEarly(isCancellation(err) ? 'cancelled' : 'failed', rootCause(err) ?? String(err)),
-    );
-    throw err;
+    if (!(saved && isCancellation(err))) {
+      const state = isCancellation(err) ? 'cancelled' : 'failed';
+      await CancellationScope.nonCancellable(() => finishEarly(state, rootCause(err) ?? String(err)));
+      throw err;
+    }
   }
-  if (!book.finished()) return continueAsNew<typeof analyzeImages>(input, book.carry());
+  if (!book.finished()) return continueAsNew<typeof analyzeImages>(inputToCarry(input), book.carry());
   return book.result();
 }
+
+/** What a person gave is in the plan; of a run that goes on it is also which failures are asked again. */
+const inputToCarry = (input: RunInput | ResumeInput): RunInput | ResumeInput =>
+  'resumeOf' in input ? input : { source: input.source };
 
 const retryOf = ({ refused = false, only }: ResumeInput): Retry => ({
   refused,

@@ -1,9 +1,11 @@
 import {
   CancellationScope,
+  type ChildWorkflowHandle,
   condition,
+  type ExternalWorkflowHandle,
+  getExternalWorkflowHandle,
   isCancellation,
   log,
-  sleep,
   startChild,
   workflowInfo,
 } from '@temporalio/workflow';
@@ -14,23 +16,20 @@ import type { BatchResult, PlanSummary } from '../shared/types.ts';
 import { analyzeBatch } from './analyze-batch.ts';
 import { watchesWindow } from './changes.ts';
 import { SMALL_RUN } from './keep-saved.ts';
-import { pauseSignal } from './messages.ts';
+import { pauseSignal, resumeSignal } from './messages.ts';
 import { findClosed, salvageBatch, saveSegment } from './policies.ts';
 import type { NextBatch, RunBook } from './run-book.ts';
 import type { RunControl } from './run-control.ts';
 import { callsNeeded, hasRoom, meanCall, windowOf } from './window.ts';
 
-/** When no batch has said anything for so long, the parent asks the server whether they are still there. */
-const QUIET = '1 minute';
+/** When nothing is heard of a batch for so long, the parent asks the server whether it is still there. */
+const QUIET_MS = 60_000;
 
-/** So often the parent looks whether a child of an execution before a reset has ended. */
-const LOOK_AGAIN = '10 seconds';
+/** So often the parent looks whether batches have ended that do not report to it. */
+const LOOK_AGAIN_MS = 20_000;
 
 /** A batch whose workflow is ended from outside so often is given up: something is wrong with it. */
 const LOST_AT_MOST = 3;
-
-/** What a batch's workflow is that the parent would wait for in vain. */
-const LOST = Symbol('lost');
 
 /** The sliding window of child workflows: starts each batch, takes its result, and starts one again that was lost. */
 export interface BatchWindow {
@@ -43,21 +42,17 @@ export interface BatchWindow {
   watch(over: () => boolean): Promise<void>;
 }
 
-export function createBatchWindow(
-  plan: PlanSummary,
-  book: RunBook,
-  control: RunControl,
-  options: {
-    /** The run goes on after it had ended. */
-    resumed: boolean;
-  },
-): BatchWindow {
+export function createBatchWindow(plan: PlanSummary, book: RunBook, control: RunControl): BatchWindow {
   const { gate, children } = control;
   const place = { results: plan.results, plan: plan.plan };
   const runScope = CancellationScope.current();
-  const watches = watchesWindow();
   /** How to end the wait for a batch. */
   const giveUp = new Map<number, () => void>();
+  /** Batches that run under the run's names and were not started by this execution: they report, but end unheard. */
+  const others = new Map<number, ExternalWorkflowHandle>();
+  runScope.cancelRequested.catch(() => {
+    for (const other of others.values()) void other.cancel().catch(() => {});
+  });
 
   // Sized anew by what the calls so far took: it grows and shrinks with the limits and the latency.
   const size = (): ReturnType<typeof windowOf> => {
@@ -77,130 +72,140 @@ export function createBatchWindow(
       await condition(() => full() || (book.next() === undefined ? ended() : room()));
       const next = book.next();
       if (next === undefined || full()) break;
-      book.begin(next.batch, idOf(next.batch));
-      if (options.resumed) {
-        children.set(next.batch, null);
-        void takeUp(next);
-      } else await start(next);
+      await start(next);
     }
     // The window is drained before the run ends or continues as new: a child reports to this execution alone.
-    await condition(() => children.size === 0);
+    await condition(() => children.size === 0 && control.looking === 0);
   }
 
-  /** Starts a batch of a run that had ended, after what its earlier workflow may have left unsaved is saved. */
-  async function takeUp(next: NextBatch): Promise<void> {
-    try {
-      await salvage(next);
-      await start(next);
-    } catch (err) {
-      children.delete(next.batch);
-      if (!isCancellation(err)) log.error('a batch could not be started', { error: String(err) });
-    }
-  }
-
-  const salvage = (next: NextBatch): Promise<BatchResult> => {
-    const { batch, page, first, images } = next;
-    const input = { ...place, batch, page, first, images, workflowId: idOf(batch), again: true };
-    return gate.through(() => salvageBatch(input), { urgent: true });
-  };
-
-  async function start(next: NextBatch): Promise<void> {
-    const workflowId = idOf(next.batch);
+  async function start({ losses, ...next }: NextBatch): Promise<void> {
+    const { batch } = next;
+    const workflowId = idOf(batch);
     const { run, modelQueue, simulated, prompts } = plan;
     const { sideBySide } = size();
+    const { priority, runId, firstExecutionRunId } = workflowInfo();
     // The key shares the model queue between runs; a person's own may stand for several. What is left out (how urgent
     // the run is, also when that was changed meanwhile) the child has from this workflow, and its calls from the child.
-    const fairnessKey = workflowInfo().priority?.fairnessKey || run;
+    const fairnessKey = priority?.fairnessKey || run;
+    const input = {
+      ...next,
+      ...place,
+      ...{ run, modelQueue, simulated, prompts, sideBySide },
+      batches: book.listed ? book.batches() : null,
+      reportImages: book.listed && book.images() <= SMALL_RUN,
+      // Of a reset this execution knows nothing but that it is not the first one; it only tells an activity so.
+      begunBefore: book.resumed || losses > 0 || runId !== firstExecutionRunId,
+    };
+    book.begin(batch, workflowId);
+    control.heardAt.set(batch, Date.now());
     try {
       const child = await startChild(analyzeBatch, {
         workflowId,
-        args: [
-          {
-            ...next,
-            ...place,
-            ...{ run, modelQueue, simulated, prompts, sideBySide },
-            batches: book.listed ? book.batches() : null,
-            reportImages: book.listed && book.images() <= SMALL_RUN,
-          },
-        ],
+        args: [input],
         priority: { fairnessKey },
-        staticSummary: `${simulated ? 'SIMULATED · ' : ''}batch ${next.batch + 1} · ${plural(next.images, 'picture')}`,
+        staticSummary: `${simulated ? 'SIMULATED · ' : ''}batch ${batch + 1} · ${plural(next.images, 'picture')}`,
       });
-      children.set(next.batch, child);
+      children.set(batch, child);
       // The gate may have closed while the child was being started.
       if (gate.closed) void child.signal(pauseSignal).catch(() => {});
-      void settle(next, child.result());
+      void settle(next, child);
     } catch (err) {
       if (!(err instanceof WorkflowExecutionAlreadyStartedError)) throw err;
-      log.warn('a batch of an execution before a reset still runs', { batch: next.batch + 1 });
-      children.set(next.batch, null);
-      void waitForOther(next);
+      adopt(batch, workflowId);
     }
   }
 
-  /** A child of an execution before a reset reports to nobody: when it has ended, its batch finds everything recorded. */
-  async function waitForOther({ batch }: NextBatch): Promise<void> {
-    try {
-      let closed: string[] = [];
-      while (closed.length === 0) {
-        await sleep(LOOK_AGAIN);
-        closed = await findClosed({ workflowIds: [idOf(batch)] });
-      }
+  /** A batch that somebody else has started or reset is waited for; then it is begun, and finds everything recorded. */
+  function adopt(batch: number, workflowId: string): void {
+    log.warn('a batch that this execution did not start still runs', { batch: batch + 1 });
+    const other = getExternalWorkflowHandle(workflowId);
+    others.set(batch, other);
+    children.set(batch, other);
+    void other.signal(gate.closed ? pauseSignal : resumeSignal).catch(() => {});
+    giveUp.set(batch, () => {
+      others.delete(batch);
       book.lose(batch);
-    } catch (err) {
-      if (!isCancellation(err)) log.error('a batch could not be waited for', { error: String(err) });
-    }
-    children.delete(batch);
+      forget(batch);
+    });
   }
 
-  async function settle(next: NextBatch, result: Promise<BatchResult>): Promise<void> {
-    const { batch, page, first, images } = next;
-    const workflowId = idOf(batch);
-    const lost = new Promise<typeof LOST>((resolve) => {
+  function forget(batch: number): void {
+    giveUp.delete(batch);
+    children.delete(batch);
+    control.heardAt.delete(batch);
+  }
+
+  async function settle(
+    next: Omit<NextBatch, 'losses'>,
+    child: ChildWorkflowHandle<typeof analyzeBatch>,
+  ): Promise<void> {
+    const { batch } = next;
+    const lost = new Promise<null>((resolve) => {
       giveUp.set(batch, () => {
-        resolve(LOST);
+        resolve(null);
       });
     });
     try {
-      const ended = await (watches ? Promise.race([result, lost]) : result).catch(
-        async (err: unknown): Promise<BatchResult | typeof LOST> => {
-          if (runScope.consideredCancelled) throw err;
-          log.warn('a batch ended without its results', { batch: batch + 1, error: String(err) });
-          if (watches && !isCancellation(err) && book.losses(batch) + 1 < LOST_AT_MOST) return LOST;
-          // Somebody cancelled it, or it never ends well: what it had answered counts, the rest stays without answers.
-          const salvaged = { ...place, batch, page, first, images, workflowId, again: false };
-          return gate.through(() => salvageBatch(salvaged), { urgent: true });
-        },
-      );
-      if (ended === LOST) {
-        log.warn('a batch is gone and starts again', { batch: batch + 1 });
-        result.catch(() => {});
-        await salvage(next);
-        book.lose(batch);
-      } else {
-        const page = book.end(ended);
-        if (page !== null) await gate.through(() => saveSegment({ ...place, ...page }), { urgent: true });
-      }
+      await close(next, await resultOf(batch, child.result(), lost));
     } catch (err) {
       // The workflow of a batch that is cancelled with its run is asked for what it has when the results are saved.
-      if (!isCancellation(err)) log.error('a batch could not be closed', { error: String(err) });
+      if (!isCancellation(err)) {
+        log.error('a batch could not be closed', { batch: batch + 1, error: String(err) });
+        book.lose(batch);
+      }
     }
-    control.news += 1;
-    giveUp.delete(batch);
-    children.delete(batch);
+    forget(batch);
     control.showDetails();
   }
 
+  /** What a batch's workflow says at its end; `again`: it ended, or is gone, without a word. */
+  async function resultOf(
+    batch: number,
+    result: Promise<BatchResult>,
+    lost: Promise<null>,
+  ): Promise<BatchResult | 'again' | 'given up'> {
+    try {
+      const ended = await Promise.race([result, lost]);
+      if (ended !== null) return ended;
+      result.catch(() => {});
+    } catch (err) {
+      if (runScope.consideredCancelled) throw err;
+      log.warn('a batch ended without its results', { batch: batch + 1, error: String(err) });
+      // By hand: that is respected.
+      if (isCancellation(err)) return 'given up';
+    }
+    return book.losses(batch) + 1 < LOST_AT_MOST ? 'again' : 'given up';
+  }
+
+  async function close(
+    { batch, page, first, images, counted }: Omit<NextBatch, 'losses'>,
+    outcome: BatchResult | 'again' | 'given up',
+  ): Promise<void> {
+    if (outcome === 'again') {
+      log.warn('a batch starts again', { batch: batch + 1 });
+      book.lose(batch);
+      return;
+    }
+    const workflowId = idOf(batch);
+    const salvaged = { ...place, batch, page, first, images, workflowId, counted };
+    const ended =
+      outcome === 'given up' ? await gate.through(() => salvageBatch(salvaged), { urgent: true }) : outcome;
+    const segment = book.end(ended);
+    if (segment !== null) await gate.through(() => saveSegment({ ...place, ...segment }), { urgent: true });
+  }
+
   async function watch(over: () => boolean): Promise<void> {
-    if (!watches) return;
+    if (!watchesWindow()) return;
     for (;;) {
       // No timer while nobody works: a run may be paused for days.
       await condition(() => over() || (!gate.closed && children.size > 0));
       if (over()) return;
-      const heard = control.news;
-      if (await condition(over, QUIET)) return;
-      if (gate.closed || control.news !== heard) continue;
-      const batchOf = new Map([...giveUp.keys()].map((batch) => [idOf(batch), batch]));
+      if (await condition(over, others.size > 0 ? LOOK_AGAIN_MS : QUIET_MS)) return;
+      if (gate.closed) continue;
+      const isQuiet = (batch: number): boolean =>
+        others.has(batch) || Date.now() - (control.heardAt.get(batch) ?? 0) >= QUIET_MS;
+      const batchOf = new Map([...giveUp.keys()].filter(isQuiet).map((batch) => [idOf(batch), batch]));
+      if (batchOf.size === 0) continue;
       const closed = await findClosed({ workflowIds: [...batchOf.keys()] });
       for (const workflowId of closed) giveUp.get(batchOf.get(workflowId) ?? -1)?.();
     }

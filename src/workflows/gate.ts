@@ -43,9 +43,9 @@ export function createGate(
   const gate = {
     closed,
     close() {
+      probes = 0;
       if (gate.closed) return;
       gate.closed = true;
-      probes = 0;
       withdrawable.cancel();
       withdrawable = new CancellationScope({ cancellable: true, parent: root });
     },

@@ -25,7 +25,9 @@ export async function saveNow(
   const progress = book.progress();
   const full = whole || book.images() <= SMALL_RUN || book.fullSaveIsDue();
   const input = { results: plan.results, plan: plan.plan, progress, pages: book.pages(), full, final: whole };
-  await control.gate.through(() => saveResults(input), { urgent: true });
+  const written = await control.gate.through(() => saveResults(input), { urgent: true });
+  // Everything has ended: what is written is the truth, whatever batches were lost and asked again on the way.
+  if (whole && written) book.settle(written.counts);
   book.saved(full);
   const done = `${progress.counts.images}/${progress.images} pictures`;
   log.info(`results saved: ${done} → ${plan.results}/results.json`, {

@@ -1,5 +1,5 @@
 import { workflowInfo } from '@temporalio/workflow';
-import { addCounts, noCounts } from '../shared/counts.ts';
+import { addCounts, isComplete, noCounts } from '../shared/counts.ts';
 import { timeRemaining } from '../shared/time-remaining.ts';
 import type {
   AccountLimits,
@@ -32,7 +32,7 @@ export interface BatchAgain {
 }
 
 /** A batch to start. */
-export type NextBatch = BatchPlace & Pick<BatchAgain, 'retry' | 'counted'>;
+export type NextBatch = BatchPlace & Omit<BatchAgain, 'batch'>;
 
 /** What a run carries into its next execution when it continues as new: bounded, no answers. */
 export interface CarriedState {
@@ -65,6 +65,8 @@ export interface CarriedState {
 
 /** The bookkeeping of a run: what is listed, launched, done and counted. Deterministic; it does no I/O and waits for nothing. */
 export interface RunBook {
+  /** The run goes on after it had ended. */
+  readonly resumed: boolean;
   readonly paused: boolean;
   readonly block: Block | null;
   readonly listed: boolean;
@@ -109,6 +111,8 @@ export interface RunBook {
   /** Whether `results.json` of a large run is to be written again: grown by a third, or a new kind of failure. */
   fullSaveIsDue(): boolean;
   saved(full: boolean): void;
+  /** The sums as the last results have them: of every batch that has ended. */
+  settle(counts: Counts): void;
   /** Everything is listed and every batch has ended. */
   finished(): boolean;
   /** Every question of every picture is answered. */
@@ -198,6 +202,7 @@ export function createRunBook(
   };
 
   return {
+    resumed: goesOn,
     get paused() {
       return paused;
     },
@@ -213,7 +218,9 @@ export function createRunBook(
     next() {
       const wanted = nextAgain();
       const place = wanted && placeOf(wanted.batch, pages, plan.batchSize);
-      return place && { ...place, retry: wanted.retry, counted: wanted.counted };
+      if (wanted === undefined || place === undefined) return undefined;
+      const { retry, counted, losses } = wanted;
+      return { ...place, retry, counted, losses };
     },
     get waiting() {
       return again.length;
@@ -238,7 +245,7 @@ export function createRunBook(
           ...recorded.todo.map(({ batch, images }) => ({
             batch,
             retry: { refused: retryRefused, images },
-            counted: false,
+            counted: true,
             losses: 0,
           })),
         );
@@ -329,8 +336,11 @@ export function createRunBook(
       savedFullAt = savedImages;
       savedKinds = failureKinds();
     },
+    settle(counts) {
+      done = counts;
+    },
     finished: () => listed && batchesDone >= batchesIn(pages, plan.batchSize),
-    complete: () => counts().failed === 0 && counts().imagesComplete === images(),
+    complete: () => isComplete(counts(), images()),
     progress() {
       const sum = counts();
       const questions = images() * plan.prompts.length;

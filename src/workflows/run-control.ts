@@ -1,15 +1,14 @@
 import {
   ApplicationFailure,
-  type ChildWorkflowHandle,
   condition,
   log,
   setCurrentDetails,
   setHandler,
+  workflowInfo,
 } from '@temporalio/workflow';
 import { isAccountLimits } from '../shared/limits.ts';
 import { checkRetry } from '../shared/run-input.ts';
 import type { Block, PlanSummary, Retry } from '../shared/types.ts';
-import type { analyzeBatch } from './analyze-batch.ts';
 import { createGate, type Gate } from './gate.ts';
 import {
   batchBlockedSignal,
@@ -36,6 +35,12 @@ import { tellPerson } from './tell-person.ts';
 const FIRST_PROBE_MS = 30_000;
 const LAST_PROBE_MS = 600_000;
 
+/** Whom a run tells of a block hears of the next one after so long at the earliest. */
+const TOLD_AGAIN_MS = 15 * 60_000;
+
+/** Batches that are found to be asked again, at most, before some of them have begun: what a run carries stays small. */
+export const LOOKED_UP_AHEAD = 5_000;
+
 /** What the Web UI says of the messages that a person may send. */
 const PAUSE = { description: 'Stops asking; calls in flight end and are recorded.' };
 const RESUME = { description: 'Goes on after a pause or a block.' };
@@ -44,9 +49,9 @@ const RESUME = { description: 'Goes on after a pause or a block.' };
 export interface RunControl {
   readonly gate: Gate;
   /** Batches that run now. */
-  readonly children: Map<number, ChildWorkflowHandle<typeof analyzeBatch> | null>;
-  /** Grows with every word of a batch. */
-  news: number;
+  readonly children: Map<number, { signal(name: string): Promise<void> }>;
+  /** When each of them was last heard of, in milliseconds since the epoch. */
+  readonly heardAt: Map<number, number>;
   /** Updates that are looking for batches to ask again. */
   looking: number;
   /** Nothing more is started by this execution. */
@@ -81,7 +86,7 @@ export function createRunControl(plan: PlanSummary, book: RunBook): RunControl {
   const control: RunControl = {
     gate,
     children,
-    news: 0,
+    heardAt: new Map(),
     looking: 0,
     closing: false,
     errorUnsaved: false,
@@ -109,12 +114,12 @@ export function createRunControl(plan: PlanSummary, book: RunBook): RunControl {
     if (isAccountLimits(limits)) book.setLimits(limits);
   });
   setHandler(batchBlockedSignal, ({ batch, block: why }) => {
-    control.news += 1;
+    control.heardAt.set(batch, Date.now());
     block(why, batch);
   });
   setHandler(batchClearedSignal, () => void (book.block !== null && goOn()));
   setHandler(batchReportSignal, (report) => {
-    control.news += 1;
+    control.heardAt.set(report.batch, Date.now());
     heardFrom.add(report.batch);
     book.report(report);
     control.errorUnsaved ||= report.failures.length > 0;
@@ -146,8 +151,13 @@ export function createRunControl(plan: PlanSummary, book: RunBook): RunControl {
   async function retryFailed(retry: Retry = {}): Promise<string> {
     control.looking += 1;
     let found = 0;
+    let pages = 0;
+    const isFull = (): boolean => workflowInfo().continueAsNewSuggested;
     try {
       for (const page of book.pages().keys()) {
+        await condition(() => isFull() || book.waiting < LOOKED_UP_AHEAD);
+        if (isFull()) break;
+        pages += 1;
         const firstBatch = batchesIn(book.pages().slice(0, page), plan.batchSize);
         const input = { results: plan.results, plan: plan.plan, page, firstBatch, retry };
         const { todo } = await gate.through(() => findMissing(input), { urgent: true });
@@ -156,8 +166,9 @@ export function createRunControl(plan: PlanSummary, book: RunBook): RunControl {
     } finally {
       control.looking -= 1;
     }
-    if (found === 0) return `nothing of ${plan.run} can be asked again yet`;
-    return `${plan.run} asks again: ${found === 1 ? '1 batch starts' : `${found} batches start`} again`;
+    const rest = pages < book.pages().length ? '; for the rest of its pictures say it again in a minute' : '';
+    if (found === 0) return `nothing of ${plan.run} can be asked again yet${rest}`;
+    return `${plan.run} asks again: ${found === 1 ? '1 batch starts' : `${found} batches start`} again${rest}`;
   }
 
   function block(why: Block, batch: number | null): void {
@@ -171,7 +182,7 @@ export function createRunControl(plan: PlanSummary, book: RunBook): RunControl {
 
   function tellChildren(signal: string): void {
     // A child that has just ended needs no telling.
-    for (const child of children.values()) void child?.signal(signal).catch(() => {});
+    for (const child of children.values()) void child.signal(signal).catch(() => {});
     publishState(plan, book.progress().state);
     showDetails();
   }
@@ -197,10 +208,12 @@ export function createRunControl(plan: PlanSummary, book: RunBook): RunControl {
       // The batch may have ended since; any other call shows as well whether the cause is gone.
       const child =
         blockedBatch === null ? undefined : (children.get(blockedBatch) ?? [...children.values()][0]);
-      if (child) await child.signal(probeSignal).catch(() => {});
+      if (child) await child.signal(probeSignal.name).catch(() => {});
       else gate.probe();
     }
   }
+
+  let toldAt = -Infinity;
 
   async function failBeforeFirstAnswer(over: () => boolean): Promise<void> {
     const allHeard = (): boolean => [...children.keys()].every((batch) => heardFrom.has(batch));
@@ -209,11 +222,16 @@ export function createRunControl(plan: PlanSummary, book: RunBook): RunControl {
       await condition(() => over() || book.block === null || allHeard());
       if (over()) return;
       const why = book.block;
-      if (why !== null && book.counts().answered === 0) {
+      // A run that goes on has been begun before, whatever it has answered by now.
+      if (why !== null && book.counts().answered === 0 && !book.resumed) {
         const message = `${why.reason} ${why.remedy}`;
         throw ApplicationFailure.create({ message, type: 'Blocked', nonRetryable: true });
       }
-      if (why !== null) void tellPerson(plan, book.progress(), 'blocked');
+      // A cause that comes and goes is told once in a while.
+      if (why !== null && Date.now() - toldAt >= TOLD_AGAIN_MS) {
+        toldAt = Date.now();
+        void tellPerson(plan, book.progress(), 'blocked');
+      }
       await condition(() => over() || book.block === null);
     }
   }

@@ -242,10 +242,16 @@ describe('what is known of a batch before it asks', () => {
       read: (keys) => Promise.resolve(new Map(keys.map((key) => [key, stored]))),
       write: () => Promise.resolve(),
     };
-    const openBatch = createOpenBatch({ files: runFiles, shards: createShardReader(runFiles), answers });
+    const openBatch = createOpenBatch({
+      files: runFiles,
+      shards: createShardReader(runFiles),
+      answers,
+      earlierAnswers: () => Promise.resolve([]),
+    });
     const known: BatchImage[] = await new MockActivityEnvironment().run(openBatch, {
       ...{ results, plan: planHash(plan), batch: 0, page: 0, first: 0, images: 2 },
       retry: { refused: true, images: null },
+      begunBefore: false,
     });
     expect(bytesOf(known)).toBeLessThan(PAYLOAD);
     const recalled = known.map((picture) => Object.keys(picture.recalled ?? {}).length);

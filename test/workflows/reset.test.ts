@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { rm } from 'node:fs/promises';
 import type { WorkflowHandle } from '@temporalio/client';
 import { expect, inject, test } from 'vitest';
 import type { RunResult } from '../../src/shared/types.ts';
@@ -31,7 +32,7 @@ async function reset(harness: Harness, workflowId: string, point: Point): Promis
 async function begun(): Promise<{ harness: Harness; run: Run }> {
   const harness = await createHarness(inject('temporal'), { simulator: { latency: { medianMs: 250 } } });
   const source = await harness.pictures(PICTURES, distinctPicture);
-  const run = await harness.start({ source, concurrency: 8 });
+  const run = await harness.start({ source, concurrency: 8, name: 'run' });
   await until(async () => harness.simulator.ledger.length >= QUESTIONS / 3);
   return { harness, run };
 }
@@ -84,6 +85,40 @@ test.concurrent('a run whose workers were away while it was terminated and reset
   await expectComplete(harness, again);
   await harness.close();
 });
+
+test.concurrent(
+  'without the answer store history is enough: a reset run asks again only what was open',
+  async () => {
+    const { harness, run } = await begun();
+    const again = await reset(harness, run.workflowId, 'FirstWorkflowTask');
+    await rm(harness.config.answers, { recursive: true });
+    expect(await again.result()).toMatchObject({ state: 'complete', counts: { answered: QUESTIONS } });
+    expect(harness.simulator.ledger.length).toBeLessThanOrEqual(QUESTIONS + 8);
+    await harness.close();
+  },
+);
+
+test.concurrent(
+  'a batch that was reset by hand, while its run is resumed, hears what the run hears',
+  async () => {
+    const { harness, run } = await begun();
+    await run.terminate('by hand');
+    await new Promise((done) => setTimeout(done, 2_000));
+    harness.simulator.setKeys(['sk-another']);
+    await reset(harness, `${run.workflowId}-batch-1`, 'FirstWorkflowTask');
+    harness.simulator.setKeys(null);
+    const resumed = await harness.client.workflow.start<(input: object) => Promise<RunResult>>(
+      'analyzeImages',
+      {
+        workflowId: run.workflowId,
+        taskQueue: harness.config.taskQueue,
+        args: [{ resumeOf: 'run' }],
+      },
+    );
+    await expectComplete(harness, resumed as unknown as Run);
+    await harness.close();
+  },
+);
 
 test.concurrent.for(POINTS)('a batch that runs is reset to %s', async (point) => {
   const { harness, run } = await begun();
