@@ -221,7 +221,10 @@ function checkCost(call: {
   );
 }
 
-/** Writes `run.json` under the run's name; the same workflow finds its own plan again on a retry. */
+/**
+ * Writes `run.json` under the run's name; the same workflow finds its own plan again on a retry. One that only has the
+ * same ID is another one: its server may have forgotten the run that had it.
+ */
 async function freeze(
   runFiles: RunFiles,
   frozen: Omit<Plan, 'schemaVersion' | 'run' | 'results'>,
@@ -241,9 +244,15 @@ async function freeze(
     if (await store.create(files.run, text)) return { plan, hash: planHash(text) };
     const there = await store.read(files.run);
     const earlier = there === null ? null : (JSON.parse(there) as Plan);
-    if (there !== null && earlier?.workflowId === frozen.workflowId)
+    if (there !== null && earlier?.workflowId === frozen.workflowId && earlier.createdAt === frozen.createdAt)
       return { plan: earlier, hash: planHash(there) };
-    if (name !== null) throw invalidInput(`name: ${results} holds another run already; choose another name`);
+    if (name !== null) {
+      const of = earlier === null ? '' : `, of ${earlier.source} (${earlier.createdAt})`;
+      throw invalidInput(
+        `name: ${results} holds another run already${of}: go on with that one by \`image-analysis resume ${run}\`, ` +
+          'or choose another name',
+      );
+    }
   }
   throw invalidInput(`results: ${root} has ${NAMES_TRIED} runs of this second; try again`);
 }

@@ -1,0 +1,75 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { MockActivityEnvironment } from '@temporalio/testing';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { createPlanRun, type PlanDeps, type PlanInput } from '../../src/activities/plan-run.ts';
+import { createRunFiles } from '../../src/activities/run-files.ts';
+import { files } from '../../src/shared/names.ts';
+import type { PlanSummary, ResumeInput, RunInput } from '../../src/shared/types.ts';
+import { openFolderStore } from '../../src/worker/adapters/folder-store.ts';
+import { planOf } from './client-data.ts';
+
+let root: string;
+
+beforeEach(async () => {
+  root = await mkdtemp(join(tmpdir(), 'plan-run-'));
+});
+afterEach(() => rm(root, { recursive: true, force: true }));
+
+const picture = { name: 'a.jpg', uri: '/pictures/a.jpg', identity: 'sha256:a', bytes: 1 };
+const account = planOf().account;
+
+const deps = (): PlanDeps => ({
+  files: createRunFiles(openFolderStore),
+  openSource: (uri) => ({
+    uri,
+    list: () => Promise.resolve({ images: [picture], skipped: [], next: null }),
+    signedUrl: null,
+    signingProblem: () => Promise.resolve(null),
+    read: () => Promise.resolve(new Uint8Array(1)),
+  }),
+  model: { ask: () => Promise.reject(new Error('asked')), check: () => Promise.resolve() },
+  account,
+  taskQueue: 'test',
+  loadPrompts: () => Promise.resolve({ instructions: 'Look.', prompts: planOf().prompts }),
+  limits: () => ({ requestsPerMinute: 480, tokensPerMinute: 28_000, from: 'told', spareTokens: 0 }),
+  defaults: { model: 'gpt-4o', detail: 'high', results: root },
+  api: 'responses',
+  route: 'base64',
+  maxOutputTokens: 300,
+  searchAttributes: () => Promise.resolve([]),
+  program: 'image-analysis 0.1.0',
+});
+
+const plan = (input: RunInput | ResumeInput, startedAt: string): Promise<PlanSummary> => {
+  const planRun = createPlanRun(deps());
+  const given: PlanInput = { input, workflowId: 'image-analysis-cams', startedAt, run: '20261124_100000' };
+  return new MockActivityEnvironment().run(() => planRun(given));
+};
+
+const NOVEMBER = '2026-11-24T10:00:00.000Z';
+const DECEMBER = '2026-12-24T10:00:00.000Z';
+
+describe('a name that is taken', () => {
+  test('is the own one on a retry', async () => {
+    const first = await plan({ source: '/november', name: 'cams' }, NOVEMBER);
+    expect(await plan({ source: '/november', name: 'cams' }, NOVEMBER)).toEqual(first);
+  });
+
+  test("is refused to a later run of the same workflow ID, which is told of `resume`: that run's answers are not its own", async () => {
+    await plan({ source: '/november', name: 'cams' }, NOVEMBER);
+    await expect(plan({ source: '/december', name: 'cams' }, DECEMBER)).rejects.toMatchObject({
+      type: 'InvalidInput',
+      message:
+        `name: ${root}/cams holds another run already, of /november (${NOVEMBER}): go on with that one by ` +
+        '`image-analysis resume cams`, or choose another name',
+    });
+    expect(await openFolderStore(`${root}/cams`).read(files.run)).toContain('/november');
+  });
+
+  test('is passed over where nobody gave it', async () => {
+    await plan({ source: '/november' }, NOVEMBER);
+    expect((await plan({ source: '/december' }, DECEMBER)).run).toBe('20261124_100000_2');
+  });
+});
