@@ -54,8 +54,8 @@ const ID_HEADER = 'X-Image-Analysis-Id';
 const TIMESTAMP_HEADER = 'X-Image-Analysis-Timestamp';
 const SIGNATURE_HEADER = 'X-Image-Analysis-Signature';
 
-/** A receiver that asks for longer is asked again after so long all the same. */
-const LONGEST_WAIT_MS = 600_000;
+/** A receiver that asks for longer is told again after so long all the same: the run tries for some minutes only. */
+const LONGEST_WAIT_MS = 60_000;
 
 /**
  * Tells a URL by POST that a run has ended, failed or blocked. A receiver that is not there, is busy or fails is told
