@@ -57,20 +57,26 @@ function checkAccount({ run, account }: Plan, own: Account): void {
   );
 }
 
-/** Refuses names of pictures that the run does not have: nothing would be asked, and nobody would know why. */
+/**
+ * Refuses names of pictures that the run does not have: nothing would be asked, and nobody would know why. One that
+ * ended before everything was listed may still find them.
+ */
 async function checkOnly(
   only: readonly string[],
   plan: Plan,
   pageText: (page: number) => Promise<string | null>,
 ): Promise<void> {
   const unknown = new Set(only);
-  for (let page = 0; unknown.size > 0; page += 1) {
-    const text = await pageText(page);
-    if (text === null) break;
-    for (const { name, identity } of parsed<ImagePage>(text, `${plan.results}/${files.page(page)}`).images) {
+  let listed = false;
+  for (let number = 0; unknown.size > 0 && !listed; number += 1) {
+    const text = await pageText(number);
+    if (text === null) return;
+    const page = parsed<ImagePage>(text, `${plan.results}/${files.page(number)}`);
+    for (const { name, identity } of page.images) {
       unknown.delete(name);
       unknown.delete(identity);
     }
+    listed = page.next === null;
   }
   const [first] = unknown;
   if (first !== undefined)

@@ -73,3 +73,28 @@ describe('a name that is taken', () => {
     expect((await plan({ source: '/december' }, DECEMBER)).run).toBe('20261124_100000_2');
   });
 });
+
+describe('a run that goes on, for some pictures only,', () => {
+  const go = (...only: string[]): Promise<PlanSummary> => plan({ resumeOf: 'cams', only }, DECEMBER);
+  const list = async (page: number, next: string | null): Promise<void> => {
+    const images = [{ ...picture, name: `camera-${page}.jpg`, identity: `sha256:${page}` }];
+    const text = JSON.stringify({ page, images, skipped: [], next });
+    await openFolderStore(`${root}/cams`).create(files.page(page), text);
+  };
+  beforeEach(async () => {
+    await plan({ source: '/november', name: 'cams' }, NOVEMBER);
+    await list(0, 'cursor');
+  });
+
+  test('knows them by name or identity, and refuses one that it does not have', async () => {
+    await list(1, null);
+    expect(await go('camera-1.jpg', 'sha256:0')).toMatchObject({ run: 'cams' });
+    await expect(go('camera-0.jpg', 'camera-2.jpg')).rejects.toThrow(
+      'only: run cams has no picture "camera-2.jpg"; name it as results.json does',
+    );
+  });
+
+  test('takes one that it may still find where its listing was not finished', async () => {
+    expect(await go('camera-2.jpg')).toMatchObject({ run: 'cams' });
+  });
+});
