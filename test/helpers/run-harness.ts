@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Client, Connection, type WorkflowHandle } from '@temporalio/client';
 import type { Priority } from '@temporalio/common';
-import { Runtime, DefaultLogger } from '@temporalio/worker';
+import { Runtime, DefaultLogger, type WorkflowBundleOption } from '@temporalio/worker';
 import pino from 'pino';
 import { type Config, readConfig } from '../../src/config.ts';
 import type { ResultsFile } from '../../src/shared/results.ts';
@@ -26,7 +26,8 @@ export interface Harness {
   progress(handle: WorkflowHandle): Promise<Progress>;
   results(run: string): Promise<ResultsFile>;
   stopWorker(): Promise<void>;
-  startWorker(): Promise<void>;
+  /** `workflows`: those of another build. */
+  startWorker(workflows?: WorkflowBundleOption): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -34,7 +35,11 @@ Runtime.install({ logger: new DefaultLogger('ERROR', () => {}) });
 
 export async function createHarness(
   server: { address: string; namespace: string },
-  options: { simulator?: Parameters<typeof startSimulator>[0]; env?: Record<string, string> } = {},
+  options: {
+    simulator?: Parameters<typeof startSimulator>[0];
+    env?: Record<string, string>;
+    workflows?: WorkflowBundleOption;
+  } = {},
 ): Promise<Harness> {
   const simulator = await startSimulator({
     latency: { medianMs: 20 },
@@ -85,8 +90,8 @@ export async function createHarness(
     async results(run) {
       return JSON.parse(await readFile(join(config.results, run, 'results.json'), 'utf8')) as ResultsFile;
     },
-    async startWorker() {
-      workers = await startWorkers(config, { logger });
+    async startWorker(workflows) {
+      workers = await startWorkers(config, { logger, workflows });
     },
     async stopWorker() {
       workers?.shutdown();
@@ -100,7 +105,7 @@ export async function createHarness(
       await rm(folder, { recursive: true, force: true });
     },
   };
-  await harness.startWorker();
+  await harness.startWorker(options.workflows);
   return harness;
 }
 
