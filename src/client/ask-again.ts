@@ -3,6 +3,7 @@ import type { ResultStore } from '../shared/result-store.ts';
 import { checkRetry } from '../shared/run-input.ts';
 import type { ImagePage, Retry } from '../shared/types.ts';
 import { UsageError } from './deps.ts';
+import { quoted } from './quoted.ts';
 import type { RecordedRun } from './runs.ts';
 
 /** Flags of `resume` and `retry-failed` that say which failures are asked again. */
@@ -21,6 +22,10 @@ export function retryOf({ refused, only }: RetryFlags): Retry {
   if (problem !== undefined) throw new UsageError(`--${problem.field} is ${problem.problem}.`);
   return retry;
 }
+
+/** The flags again, as they follow a command line. */
+export const flagsOf = ({ refused, only = [] }: Retry): string =>
+  [...(refused === true ? [' --refused'] : []), ...only.map((name) => ` --only ${quoted(name)}`)].join('');
 
 /** Some 200 KB each: read in a second or two also from a bucket. */
 const PAGES_READ = 20;

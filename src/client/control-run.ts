@@ -1,4 +1,9 @@
-import { type Client, WorkflowNotFoundError, WorkflowUpdateFailedError } from '@temporalio/client';
+import {
+  type Client,
+  WorkflowNotFoundError,
+  WorkflowUpdateFailedError,
+  type WorkflowUpdateHandle,
+} from '@temporalio/client';
 import type { Priority } from '@temporalio/common';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { noCounts } from '../shared/counts.ts';
@@ -64,12 +69,13 @@ export async function retryFailed(
   const handle = client.workflow.getHandle(workflowId);
   const within = <T>(ms: number, call: () => Promise<T>): Promise<T> =>
     client.connection.withDeadline(Date.now() + ms, call);
-  let accepted;
+  let accepted: WorkflowUpdateHandle<string> | undefined;
   try {
     accepted = await within(UPDATE_MS, () =>
       handle.startUpdate<string, [Retry]>('retryFailed', { args: [retry], waitForStage: 'ACCEPTED' }),
     );
-    return await within(lookMs, () => accepted.result());
+    const { result } = accepted;
+    return await within(lookMs, result);
   } catch (error) {
     if (error instanceof WorkflowNotFoundError) throw error;
     if (error instanceof WorkflowUpdateFailedError) throw new UsageError(describeFailure(error).message);

@@ -59,7 +59,7 @@ export async function startRun(
 
 /**
  * Starts a run that has ended, or that the server does not know, once more under its own workflow ID: the same plan,
- * and only what is missing. Does nothing when somebody else has just done the same.
+ * and only what is missing. Returns false, and changes nothing, when somebody else has just done the same.
  *
  * @param earlier - The priority that the ended workflow had, where the server still knows it.
  */
@@ -68,7 +68,7 @@ export async function startAgain(
   { run, root, place, plan }: RecordedRun,
   retry: Retry,
   earlier: Priority | undefined,
-): Promise<void> {
+): Promise<boolean> {
   const input: ResumeInput = { resumeOf: run, results: root, ...retry };
   const { simulated } = plan.account;
   try {
@@ -93,8 +93,10 @@ export async function startAgain(
         `- results: \`${place}\``,
       ].join('\n'),
     });
+    return true;
   } catch (error) {
-    if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw error;
+    if (error instanceof WorkflowExecutionAlreadyStartedError) return false;
+    throw error;
   }
 }
 

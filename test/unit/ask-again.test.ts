@@ -1,5 +1,9 @@
+import { WorkflowExecutionAlreadyStartedError } from '@temporalio/client';
 import { expect, test } from 'vitest';
 import { nearest, retryOf } from '../../src/client/ask-again.ts';
+import { goOn } from '../../src/client/commands/resume.ts';
+import type { Server } from '../../src/client/connection.ts';
+import { planOf } from './client-data.ts';
 
 const names = ['north/camera-001.jpg', 'north/camera-002.jpg', 'market.JPG', '日本.jpg'];
 
@@ -26,3 +30,33 @@ test('more pictures than an input takes are refused by name of the flag', () => 
   const only = Array.from({ length: 1001 }, (_, n) => `${String(n)}.jpg`);
   expect(() => retryOf({ only })).toThrow(/^--only is .* 1000 at most\.$/);
 });
+
+/** A server on which a run is closed when it is looked at, and under way when it is to be started. */
+const justStarted = {
+  taskQueue: 'image-analysis',
+  client: {
+    workflow: {
+      getHandle: () => ({ describe: () => Promise.resolve({ status: { name: 'COMPLETED' }, raw: {} }) }),
+      start: () => Promise.reject(new WorkflowExecutionAlreadyStartedError('', 'run', 'analyzeImages')),
+    },
+  },
+} as unknown as Server;
+
+test.each([
+  [{}, null],
+  [{ refused: true }, /^Another command has just started .* ended: resume --refused$/],
+  [{ refused: true, only: ['a b.jpg'] }, / ended: resume --refused --only 'a b.jpg'$/],
+])(
+  'flags %j are not dropped in silence when somebody else starts the run at the same time',
+  async (retry, said) => {
+    const recorded = { run: 'run', root: '/', place: '/run', plan: planOf(), progress: null };
+    const went = await goOn(justStarted, recorded, {
+      retry,
+      asksAgain: true,
+      mayStart: () => Promise.resolve(),
+      line: (command, flags = '') => command + flags,
+    });
+    if (said === null) expect(went.said).toBeNull();
+    else expect(went.said).toMatch(said);
+  },
+);

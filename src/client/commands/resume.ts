@@ -1,7 +1,7 @@
 import { WorkflowNotFoundError } from '@temporalio/client';
 import { modelQueueOf } from '../../shared/names.ts';
 import type { Retry } from '../../shared/types.ts';
-import { checkOnly, retryOf, type RetryFlags } from '../ask-again.ts';
+import { checkOnly, flagsOf, retryOf, type RetryFlags } from '../ask-again.ts';
 import { connectServer, type Server } from '../connection.ts';
 import { retryFailed, standingOf, tellRun } from '../control-run.ts';
 import { EXIT, UsageError, type Deps } from '../deps.ts';
@@ -9,7 +9,7 @@ import { createDisplay, type Display } from '../display.ts';
 import { findRunTo } from '../find-run.ts';
 import { follow } from '../follow.ts';
 import { configOf, summaryNow } from '../look-at-run.ts';
-import { lineOf, missingOf, nextSteps } from '../next-steps.ts';
+import { type LineOf, lineOf, missingOf, nextSteps } from '../next-steps.ts';
 import { isComplete, type RecordedRun } from '../runs.ts';
 import { refuseElsewhere } from '../same-server.ts';
 import { startAgain } from '../start-run.ts';
@@ -53,9 +53,9 @@ export async function resumeCommand(
     const line = lineOf(deps, recorded.run, recorded.place);
     const mayStart = async (): Promise<void> => {
       if (flags.serverIsGone !== true)
-        await refuseElsewhere(server, recorded, line('resume', ' --server-is-gone'));
+        await refuseElsewhere(server, recorded, line('resume', `${flagsOf(retry)} --server-is-gone`));
     };
-    const { startedAgain, said } = await goOn(server, recorded, { retry, asksAgain, mayStart });
+    const { startedAgain, said } = await goOn(server, recorded, { retry, asksAgain, mayStart, line });
     const { workflowId } = recorded.plan;
     display.start({
       server: server.label,
@@ -81,18 +81,31 @@ export async function resumeCommand(
   }
 }
 
-/** Going on is safe to ask of a run that goes on already. */
-async function goOn(
+interface GoOn {
+  retry: Retry;
+  /** Asks again what failed of a run under way. */
+  asksAgain: boolean;
+  /** Throws where the run may not be started at this server. */
+  mayStart(): Promise<void>;
+  line: LineOf;
+}
+
+/** Going on is safe to ask of a run that goes on already. Returns what is to be said to the person. */
+export async function goOn(
   server: Server,
   recorded: RecordedRun,
-  { retry, asksAgain, mayStart }: { retry: Retry; asksAgain: boolean; mayStart: () => Promise<void> },
+  { retry, asksAgain, mayStart, line }: GoOn,
 ): Promise<{ startedAgain: boolean; said: string | null }> {
   const { workflowId } = recorded.plan;
   const { is, priority } = await standingOf(server.client, workflowId);
   if (is !== 'running') {
     await mayStart();
-    await startAgain(server, recorded, retry, priority);
-    return { startedAgain: true, said: null };
+    const started = await startAgain(server, recorded, retry, priority);
+    const flags = flagsOf(retry);
+    const dropped =
+      'Another command has just started this run again, and asks without your flags. ' +
+      `When it has ended: ${line('resume', flags)}`;
+    return { startedAgain: true, said: started || flags === '' ? null : dropped };
   }
   try {
     await tellRun(server.client, workflowId, 'resume');
