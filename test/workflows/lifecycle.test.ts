@@ -1,4 +1,4 @@
-import { readdir, readFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { WorkflowFailedError } from '@temporalio/client';
 import { afterEach, expect, inject, test } from 'vitest';
@@ -30,7 +30,11 @@ const TWO = [
 
 test('a cancelled run lets open calls end, keeps what was answered and says that it was cancelled', async () => {
   harness = await createHarness(inject('temporal'), { simulator: { latency: { medianMs: 300 } } });
-  const handle = await harness.start({ source: await harness.pictures(8), concurrency: 4 });
+  const handle = await harness.start({
+    source: await harness.pictures(8, distinctPicture),
+    concurrency: 4,
+    name: 'run',
+  });
   await until(async () => harness.simulator.ledger.length >= 6);
   await handle.cancel();
   await expect(handle.result()).rejects.toThrow(WorkflowFailedError);
@@ -38,8 +42,7 @@ test('a cancelled run lets open calls end, keeps what was answered and says that
   const asked = harness.simulator.ledger.length;
   expect(asked).toBeLessThan(48);
   expect(harness.simulator.ledger.every((entry) => entry.delivered === true)).toBe(true);
-  const [run = ''] = await readdir(harness.config.results);
-  const results = await harness.results(run);
+  const results = await harness.results('run');
   expect(results.state).toBe('cancelled');
   const answers = results.images.flatMap((image) => Object.values(image.answers));
   expect(answers).toHaveLength(asked);
@@ -129,11 +132,10 @@ test('exhausted quota, which only a call can show, fails the run when it has no 
   harness = await createHarness(inject('temporal'), {
     simulator: { latency: { medianMs: 100 }, faults: [{ kind: 'insufficient-quota', share: 1 }] },
   });
-  const handle = await harness.start({ source: await harness.pictures(8), concurrency: 8 });
+  const handle = await harness.start({ source: await harness.pictures(8), concurrency: 8, name: 'run' });
   expect(await failureOf(handle)).toMatch(/quota.*billing page/);
   expect(harness.simulator.ledger.length).toBeLessThanOrEqual(8);
-  const [run = ''] = await readdir(harness.config.results);
-  expect((await harness.results(run)).state).toBe('failed');
+  expect((await harness.results('run')).state).toBe('failed');
 });
 
 test('a long run continues as new with a drained window, and each page is summed up in a segment', async () => {
