@@ -4,7 +4,7 @@ import type { ImagePage, PageSummary } from '../shared/types.ts';
 import { withHeartbeat } from './heartbeat.ts';
 import type { OpenSource } from './ports.ts';
 import { invalidInput, runFailure } from './run-failure.ts';
-import { parsed, type RunFiles, type RunPlace } from './run-files.ts';
+import { checkFolder, parsed, type RunFiles, type RunPlace } from './run-files.ts';
 
 export interface ListInput extends RunPlace {
   page: number;
@@ -29,6 +29,7 @@ export function createListImages(deps: { files: RunFiles; openSource: OpenSource
         const there = await store.read(files.page(input.page));
         if (there !== null)
           return summaryOf(parsed<ImagePage>(there, `${input.results}/${files.page(input.page)}`));
+        await checkFolder(store);
         const source = deps.openSource(plan.source, { include: plan.include, exclude: plan.exclude });
         const listed = await source.list(input.cursor, Math.min(input.max, left), signal);
         const next = listed.images.length >= left ? null : listed.next;

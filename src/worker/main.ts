@@ -105,6 +105,8 @@ export async function startWorkers(
     ...common,
     workflowBundle: workflows ?? (await workflowBundle(logger)),
     taskQueue: config.taskQueue,
+    // A run whose worker was killed is not to wait ten seconds, deaf to a cancel, for another one.
+    stickyQueueScheduleToStartTimeout: '2 seconds',
     activities: createRunActivities({
       ...parts,
       account: config.account,

@@ -80,9 +80,9 @@ export async function analyzeImages(
     control.showDetails();
     if (state === 'cancelled') await condition(() => children.size === 0, BATCHES_CLOSE);
     const input = { ...place, progress: book.progress(), pages: book.pages(), full: true, final: true };
-    await Promise.race([saveResults(input).catch(() => {}), sleep('2 minutes')]);
-    if (plan.notify == null) return;
-    const told = tellPerson(plan, input.progress, state, reason);
+    const written = await Promise.race([saveResults(input).catch(() => null), sleep('2 minutes')]);
+    if (written) book.settle(written.counts);
+    const told = tellPerson(plan, book.progress(), state, reason);
     // A cancelled run is closed soon, whoever is told of it.
     await (state === 'cancelled' ? Promise.race([told, sleep(CANCEL_IS_TOLD)]) : told);
   }

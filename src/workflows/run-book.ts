@@ -111,7 +111,7 @@ export interface RunBook {
   /** Whether `results.json` of a large run is to be written again: grown by a third, or a new kind of failure. */
   fullSaveIsDue(): boolean;
   saved(full: boolean): void;
-  /** The sums as the last results have them: of every batch that has ended. */
+  /** The sums as the last results have them, with what batches had answered that were cut short. */
   settle(counts: Counts): void;
   /** Everything is listed and every batch has ended. */
   finished(): boolean;
@@ -338,6 +338,7 @@ export function createRunBook(
     },
     settle(counts) {
       done = counts;
+      for (const batch of running.values()) batch.counts = noCounts();
     },
     finished: () => listed && batchesDone >= batchesIn(pages, plan.batchSize),
     complete: () => isComplete(counts(), images()),
