@@ -22,6 +22,8 @@ export interface Snapshot {
   waiting: number;
   /** Asked of the workflow now; otherwise read from `progress.json`. */
   fresh: boolean;
+  /** Share of the running batches that have said something, where they are too many to ask them all at once. */
+  share?: number;
 }
 
 /** What the display shows. Computed here, painted in `render/`. */
@@ -86,7 +88,7 @@ export function liveView(seen: Snapshot, now: number): LiveView {
     prompts: progress.prompts.map(({ id, name }) => ({ id, name, matches: counts.matches[id] ?? 0 })),
     callsUnderWay: seen.underWay,
     waiting: seen.waiting,
-    lastMinute: lastMinute(seen.sends, now),
+    lastMinute: wholeOf(lastMinute(seen.sends, now), seen.share ?? 1),
     limits: progress.limits,
     rateLimited: counts.rateLimited,
     fallbacks: counts.fallbacks,
@@ -141,6 +143,12 @@ function remaining(progress: Progress, sum: Counts, underWay: number, now: numbe
     activeMs: progress.activeMs + Math.max(0, now - Date.parse(progress.updatedAt)),
   });
 }
+
+/** What all batches sent, from what a share of them did. */
+const wholeOf = (part: LiveView['lastMinute'], share: number): LiveView['lastMinute'] => ({
+  requests: Math.round(part.requests / share),
+  tokens: Math.round(part.tokens / share),
+});
 
 /** Requests sent, and tokens charged for them, in the 60 seconds before `now`. */
 export function lastMinute(

@@ -8,6 +8,12 @@ import type { Snapshot } from './live-view.ts';
 const QUERY_MS = 3000;
 const KEPT_MS = 120_000;
 
+/**
+ * Batches asked at one look. A large account's run has hundreds, and each question costs its worker as much as an
+ * answer of the model does; the next look asks the next ones.
+ */
+const ASKED_AT_ONCE = 32;
+
 /** TaskQueueType of the Temporal API. */
 const WORKFLOW_QUEUE = 1;
 /** PendingActivityState of the Temporal API: a worker has it. A pause withdraws it, and it ends all the same. */
@@ -22,7 +28,7 @@ export interface Observer {
 }
 
 /**
- * Asks the parent and its running children; where they do not answer, reads the run's progress record. Remembers the
+ * Asks the parent and its running children, of many some at each look; where they do not answer, reads the run's progress record. Remembers the
  * requests that ended batches told of, so that the last minute is whole.
  */
 export function createObserver(options: {
@@ -35,7 +41,10 @@ export function createObserver(options: {
   const { client, workflowId, store, now } = options;
   /** What each batch said last: one that is too busy to answer is not one without answers. */
   const heard = new Map<string, BatchProgress>();
+  /** At which look each batch was asked last. */
+  const askedAt = new Map<string, number>();
   let children: string[] = [];
+  let looks = 0;
 
   const within = <T>(call: () => Promise<T>): Promise<T> =>
     client.connection.withDeadline(Date.now() + QUERY_MS, call);
@@ -48,11 +57,23 @@ export function createObserver(options: {
     }
   };
 
-  const lookAtChildren = async (running: string[]): Promise<BatchProgress[]> => {
+  /** Those that were not asked for the longest time. A run that stands still has nothing to be held up. */
+  const toAsk = ({ state }: Progress, running: string[]): string[] => {
+    looks += 1;
+    if (running.length <= ASKED_AT_ONCE || state !== 'running') return running;
+    const asked = running
+      .toSorted((a, b) => (askedAt.get(a) ?? 0) - (askedAt.get(b) ?? 0))
+      .slice(0, ASKED_AT_ONCE);
+    for (const id of asked) askedAt.set(id, looks);
+    for (const id of askedAt.keys()) if (!running.includes(id)) askedAt.delete(id);
+    return asked;
+  };
+
+  const lookAtChildren = async (running: string[], some: string[]): Promise<BatchProgress[]> => {
     // One that has just ended is asked once more: it may have sent since the last look.
-    const ended = children.filter((id) => !running.includes(id));
+    const ended = children.filter((id) => !running.includes(id)).slice(0, ASKED_AT_ONCE);
     children = running;
-    const asked = [...running, ...ended];
+    const asked = [...some, ...ended];
     const answers = await Promise.all(asked.map((id) => query<BatchProgress>(id)));
     for (const [at, id] of asked.entries()) {
       const answer = answers[at];
@@ -94,17 +115,23 @@ export function createObserver(options: {
           : { progress: recorded, batches: [], sends: [], underWay: 0, waiting: 0, fresh: false };
       }
       const running = progress.running.map((child) => child.workflowId);
+      const asked = toAsk(progress, running);
       const [batches, calls] = await Promise.all([
-        lookAtChildren(running),
-        Promise.all(running.map(pending)),
+        lookAtChildren(running, asked),
+        Promise.all(asked.map(pending)),
       ]);
+      // What was not asked is taken to be as the rest.
+      const all = (sum: number): number => Math.round((sum * running.length) / Math.max(1, asked.length));
       return {
         progress,
         batches,
         sends: [...heard.values()].flatMap((batch) => batch.sends),
-        underWay: calls.reduce((sum, { started }) => sum + started, 0),
-        waiting: calls.reduce((sum, { waiting }) => sum + waiting, 0),
+        underWay: all(calls.reduce((sum, { started }) => sum + started, 0)),
+        waiting: all(calls.reduce((sum, { waiting }) => sum + waiting, 0)),
         fresh: true,
+        ...(asked.length < running.length && batches.length > 0
+          ? { share: batches.length / running.length }
+          : {}),
       };
     },
   };
