@@ -57,11 +57,22 @@ export function createWorkers(folder: string, settings: Readonly<Record<string, 
 
 /** Peak memory and processor time of a process, as Linux tells them. */
 function usageOf(child: ChildProcess): WorkerUsage {
-  const status = readFileSync(`/proc/${String(child.pid)}/status`, 'utf8');
   const stat = readFileSync(`/proc/${String(child.pid)}/stat`, 'utf8');
   const [, fields = ''] = stat.split(') ');
   const values = fields.split(' ').map(Number);
   // Fields 14 and 15 of proc(5) `stat`, in ticks of a hundredth of a second; the state is field 3.
   const ticks = (values[11] ?? 0) + (values[12] ?? 0);
-  return { peakBytes: Number(/VmHWM:\s+(\d+)/.exec(status)?.[1] ?? 0) * 1024, cpuMs: ticks * 10 };
+  return { peakBytes: memoryOf(child.pid ?? 0)?.peakBytes ?? 0, cpuMs: ticks * 10 };
+}
+
+/** Resident memory of a process now and at most, as Linux tells it; `null` when it has ended. */
+export function memoryOf(pid: number): { bytes: number; peakBytes: number } | null {
+  try {
+    const status = readFileSync(`/proc/${String(pid)}/status`, 'utf8');
+    const of = (name: string): number =>
+      Number(new RegExp(`${name}:\\s+(\\d+)`).exec(status)?.[1] ?? 0) * 1024;
+    return { bytes: of('VmRSS'), peakBytes: of('VmHWM') };
+  } catch {
+    return null;
+  }
 }
