@@ -34,7 +34,7 @@ import type {
   Try,
 } from '../shared/types.ts';
 import { recordedFailure, triesOf } from './failures.ts';
-import { savesWhenCancelled } from './changes.ts';
+import { leavesOpenCalls } from './changes.ts';
 import { createGate } from './gate.ts';
 import {
   answersQuery,
@@ -84,7 +84,7 @@ export async function analyzeBatch(input: BatchInput): Promise<BatchResult> {
     gate.close();
     // What the last open calls bring is in the results soon after the pause, also when the run is cancelled meanwhile.
     await CancellationScope.nonCancellable(async () => {
-      await condition(() => open === 0 || !gate.closed);
+      await condition(() => open === 0 || (!gate.closed && leavesOpenCalls(input)));
       await report();
     });
   });
@@ -112,7 +112,7 @@ export async function analyzeBatch(input: BatchInput): Promise<BatchResult> {
       if (recorded) counts = subtractCounts(counts, countRecorded(recorded, input.prompts.length));
     }
   }
-  const calledOff = savesWhenCancelled(input) ? callOffAfterCancel() : null;
+  const calledOff = leavesOpenCalls(input) ? callOffAfterCancel() : null;
 
   /** `hopeless`: the failure says that the picture's other questions cannot succeed either. */
   async function ask(
@@ -237,7 +237,7 @@ export async function analyzeBatch(input: BatchInput): Promise<BatchResult> {
   } catch (err) {
     // The run is cancelled: what was answered is kept, and the run told of it.
     await CancellationScope.nonCancellable(async () => {
-      if (savesWhenCancelled(input)) {
+      if (leavesOpenCalls(input)) {
         await Promise.race([Promise.all([save().catch(() => {}), report()]), sleep(LAST_WORDS)]);
       } else if (asking) await report();
     });

@@ -82,6 +82,8 @@ export async function analyzeImages(
     const input = { ...place, progress: book.progress(), pages: book.pages(), full: true, final: true };
     const written = await Promise.race([saveResults(input).catch(() => null), sleep('2 minutes')]);
     if (written) book.settle(written.counts);
+    // No timer where nobody is told. The plan of a run that was started before there was anybody to tell lacks the field.
+    if (plan.notify == null) return;
     const told = tellPerson(plan, book.progress(), state, reason);
     // A cancelled run is closed soon, whoever is told of it.
     await (state === 'cancelled' ? Promise.race([told, sleep(CANCEL_IS_TOLD)]) : told);

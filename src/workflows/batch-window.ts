@@ -46,6 +46,7 @@ export function createBatchWindow(plan: PlanSummary, book: RunBook, control: Run
   const { gate, children } = control;
   const place = { results: plan.results, plan: plan.plan };
   const runScope = CancellationScope.current();
+  const watches = watchesWindow();
   /** How to end the wait for a batch. */
   const giveUp = new Map<number, () => void>();
   /** Batches that run under the run's names and were not started by this execution: they report, but end unheard. */
@@ -165,7 +166,7 @@ export function createBatchWindow(plan: PlanSummary, book: RunBook, control: Run
     lost: Promise<null>,
   ): Promise<BatchResult | 'again' | 'given up'> {
     try {
-      const ended = await Promise.race([result, lost]);
+      const ended = await (watches ? Promise.race([result, lost]) : result);
       if (ended !== null) return ended;
       result.catch(() => {});
     } catch (err) {
@@ -174,7 +175,7 @@ export function createBatchWindow(plan: PlanSummary, book: RunBook, control: Run
       // By hand: that is respected.
       if (isCancellation(err)) return 'given up';
     }
-    return book.losses(batch) + 1 < LOST_AT_MOST ? 'again' : 'given up';
+    return watches && book.losses(batch) + 1 < LOST_AT_MOST ? 'again' : 'given up';
   }
 
   async function close(
@@ -195,7 +196,7 @@ export function createBatchWindow(plan: PlanSummary, book: RunBook, control: Run
   }
 
   async function watch(over: () => boolean): Promise<void> {
-    if (!watchesWindow()) return;
+    if (!watches) return;
     for (;;) {
       // No timer while nobody works: a run may be paused for days.
       await condition(() => over() || (!gate.closed && children.size > 0));

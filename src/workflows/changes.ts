@@ -10,7 +10,7 @@ import type { BatchInput } from '../shared/types.ts';
 export const watchesWindow = (): boolean => patched('watch-window');
 
 /**
- * A batch that is cancelled gives up calls that stay open and saves what it has. Told from the input, which costs a batch
- * no event: those that were started before have no `retry`.
+ * A batch that is cancelled gives up calls that stay open and saves what it has, and its report of a pause does not wait
+ * for them once it goes on. Told from the input, which costs a batch no event: one from before has no `retry`.
  */
-export const savesWhenCancelled = (input: BatchInput): boolean => input.retry !== undefined;
+export const leavesOpenCalls = (input: BatchInput): boolean => input.retry !== undefined;
