@@ -91,6 +91,18 @@ describe('docker-compose.yml', () => {
     expect(variables.filter((name) => !settings.includes(name))).toEqual([]);
   });
 
+  test('the version that it builds becomes the current one', () => {
+    const { version } = z
+      .object({ version: z.string() })
+      .parse(JSON.parse(readFileSync('package.json', 'utf8')));
+    const { image, environment } = services['worker'] ?? {};
+    const command = services['worker-version']?.command?.join('\n');
+    expect(image).toBe(`image-analysis:${version}`);
+    expect(command).toContain(
+      `--deployment-name ${String(environment?.['WORKER_DEPLOYMENT'])} --build-id ${version};`,
+    );
+  });
+
   test('the namespace gets every search attribute that a run carries', () => {
     const command = services['temporal-namespace']?.command?.join('\n');
     for (const [name, type] of Object.entries(SEARCH_ATTRIBUTES)) {
