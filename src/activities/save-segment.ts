@@ -2,6 +2,7 @@ import { addCounts, noCounts } from '../shared/counts.ts';
 import { files } from '../shared/names.ts';
 import type { ImagePage, ImageResult, IndexLine, Plan, Segment, Shard } from '../shared/types.ts';
 import { minutesOf, triesOf } from './minutes.ts';
+import { readAhead } from './read-ahead.ts';
 import { runFailure } from './run-failure.ts';
 import { checkFolder, type RunFiles, type RunPlace } from './run-files.ts';
 import { countShard } from './salvage-batch.ts';
@@ -23,10 +24,9 @@ export function createSaveSegment(deps: { files: RunFiles; shards: ShardReader }
       const plan = await deps.files.plan(input);
       const page = await deps.files.page(input, input.page);
       const shards: Shard[] = [];
-      for (let batch = input.firstBatch; batch < input.firstBatch + input.batches; batch += 1) {
-        const shard = await deps.shards.read(input, batch);
+      const batches = Array.from({ length: input.batches }, (_, n) => input.firstBatch + n);
+      for await (const shard of readAhead(batches, (batch) => deps.shards.read(input, batch)))
         if (shard !== null) shards.push(shard);
-      }
       const segment = summarize(plan, page, shards);
       const text = `${JSON.stringify(segment)}\n`;
       const path = files.segment(input.page);
