@@ -4,7 +4,7 @@ import type { FaultRule } from '../../src/simulator/faults.ts';
 import type { LedgerEntry } from '../../src/simulator/ledger.ts';
 import { draw } from '../../src/simulator/random.ts';
 import { check, type Outage, type Verdict } from './check.ts';
-import { readResults } from './evidence.ts';
+import { readResults, unfinishedIn } from './evidence.ts';
 import { type CommandEnd, startCommand } from './processes.ts';
 import { within } from './within.ts';
 import { createWorld, type World } from './world.ts';
@@ -32,6 +32,8 @@ export interface Report {
   skipped: string[];
   /** What the run did not last for. */
   missed: string[];
+  /** Questions that kills hit time after time, until they were set aside: asked again by a resume. */
+  setAside: number;
   calls: number;
   seconds: number;
   /** Folder that was kept because something was violated. */
@@ -117,8 +119,10 @@ export async function campaign(options: CampaignOptions): Promise<Report> {
     }
     if (!(await within(END_MS, () => isOver(world)))) say('the run does not end');
     const end = await follower.ended();
+    const problems = commandProblems(world, end);
+    const setAside = await askSetAside(world);
     const verdict = check(await world.evidence(outages));
-    verdict.violations.push(...commandProblems(world, end));
+    verdict.violations.push(...problems);
     kept = verdict.violations.length > 0;
     return {
       seed,
@@ -127,6 +131,7 @@ export async function campaign(options: CampaignOptions): Promise<Report> {
       outages,
       skipped,
       missed,
+      setAside,
       calls: world.simulator.ledger.length,
       seconds: Math.round((Date.now() - began) / 1000),
       kept: kept ? world.folder : null,
@@ -190,13 +195,13 @@ async function strikeOnce(
   return { what: strike, from, until };
 }
 
-/** Whether every call that broke off was made again. */
+/** Whether every call that broke off was made again, and answered: the next strike is not to hit it once more. */
 function askedAgain(open: readonly LedgerEntry[], { simulator }: World): boolean {
   const broken = open.filter(({ delivered, sha256 }) => delivered === false && sha256 !== null);
   return broken.every(({ n, sha256, question }) =>
     simulator.ledger.some(
       (later) =>
-        later.n > n && later.sha256 === sha256 && later.question === question && later.usage !== null,
+        later.n > n && later.sha256 === sha256 && later.question === question && later.delivered === true,
     ),
   );
 }
@@ -224,6 +229,15 @@ const progressOf = (world: World): string =>
 async function isOver(world: World): Promise<boolean> {
   const state = await world.state();
   return state !== null && state !== 'RUNNING';
+}
+
+/** What a person does who reads that questions were set aside. */
+async function askSetAside(world: World): Promise<number> {
+  const setAside = unfinishedIn(readResults(world.place));
+  if (setAside === 0) return 0;
+  await world.resumeEnded();
+  await within(END_MS, () => isOver(world));
+  return setAside;
 }
 
 interface Follower {

@@ -49,6 +49,14 @@ export function outcomesIn(results: ResultsFile, pictures: Pictures): Outcome[] 
   );
 }
 
+/** Questions without an answer that are still to be asked: lost with a worker time after time, or with a cancel. */
+export const unfinishedIn = (results: ResultsFile): number =>
+  results.images
+    .flatMap(({ answers }) => Object.values(answers))
+    .filter((entry) => 'error' in entry && UNFINISHED.has(entry.error.kind)).length;
+
+const UNFINISHED: ReadonlySet<string> = new Set(['Lost', 'Blocked']);
+
 export const readResults = (place: string): ResultsFile =>
   JSON.parse(readFileSync(join(place, files.results), 'utf8')) as ResultsFile;
 

@@ -2,7 +2,7 @@ import { assert, asyncModelRun, asyncProperty, commands } from 'fast-check';
 import type { FaultRule } from '../../src/simulator/faults.ts';
 import { check, type Verdict } from './check.ts';
 import { type Act, acts, goOn, type Stage } from './acts.ts';
-import { readResults } from './evidence.ts';
+import { readResults, unfinishedIn } from './evidence.ts';
 import { within } from './within.ts';
 import { createWorld } from './world.ts';
 
@@ -26,8 +26,6 @@ const FAULTS: readonly FaultRule[] = [
 
 /** A run has to find a batch that is gone (two minutes of silence), and to ask it again. */
 const END_MS = 240_000;
-/** Failures that say that a question is still to be asked. */
-const UNFINISHED: ReadonlySet<string> = new Set(['Lost', 'Blocked']);
 const RESUMES = 3;
 
 /** Random sequences of acts on a run, each from the seed; rejects with the sequence that broke the promise. */
@@ -84,11 +82,7 @@ async function toItsEnd(stage: Stage): Promise<void> {
     await goOn(stage);
     const over = await within(END_MS, async () => (await world.state()) !== 'RUNNING');
     if (!over) throw new Error(`open after ${END_MS} ms`);
-    const { state, images } = readResults(world.place);
-    if (state === 'complete') return;
-    const errors = images.flatMap(({ answers }) =>
-      Object.values(answers).flatMap((entry) => ('error' in entry ? [entry.error.kind] : [])),
-    );
-    if (state === 'incomplete' && !errors.some((kind) => UNFINISHED.has(kind))) return;
+    const results = readResults(world.place);
+    if (['complete', 'incomplete'].includes(results.state) && unfinishedIn(results) === 0) return;
   }
 }

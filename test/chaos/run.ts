@@ -65,7 +65,7 @@ async function sequences(seed: number, runs: number): Promise<void> {
 }
 
 function textOf(
-  { seed, pictures, verdict, outages, skipped, missed, calls, seconds, kept }: Report,
+  { seed, pictures, verdict, outages, skipped, missed, setAside, calls, seconds, kept }: Report,
   again: string,
 ): string {
   const times = new Map<string, number>();
@@ -77,6 +77,7 @@ function textOf(
     ...[...skipped, ...missed].map((line) => `  not done: ${line}`),
     `  recorded answers asked again: ${verdict.recordedAskedAgain}`,
     `  others asked again: ${verdict.othersAskedAgain}, of ${verdict.openAtOutages} that were open`,
+    `  set aside, and asked by a resume: ${setAside}`,
     `  recorded: ${verdict.inHistories} in histories, ${verdict.inStore} in the store`,
     `  answers ${verdict.answers}, errors ${errors.length === 0 ? 'none' : errors.join(', ')}`,
     ...(verdict.violations.length === 0 ? ['  the promise was kept'] : []),
