@@ -80,7 +80,14 @@ export async function analyzeBatch(input: BatchInput): Promise<BatchResult> {
     blocked: (block) => tell(() => parent.signal(batchBlockedSignal, { batch, block })),
     cleared: () => tell(() => parent.signal(batchClearedSignal, { batch })),
   });
-  setHandler(pauseSignal, async () => {
+  let lastOrder = 0;
+  const isLate = (order = lastOrder): boolean => {
+    if (order < lastOrder) return true;
+    lastOrder = order;
+    return false;
+  };
+  setHandler(pauseSignal, async (order) => {
+    if (isLate(order)) return;
     gate.close();
     // What the last open calls bring is in the results soon after the pause, also when the run is cancelled meanwhile.
     await CancellationScope.nonCancellable(async () => {
@@ -88,7 +95,9 @@ export async function analyzeBatch(input: BatchInput): Promise<BatchResult> {
       await report();
     });
   });
-  setHandler(resumeSignal, gate.open);
+  setHandler(resumeSignal, (order) => {
+    if (!isLate(order)) gate.open();
+  });
   setHandler(probeSignal, gate.probe);
   setHandler(progressQuery, () => ({ batch, counts, open, paused: gate.closed, sends, failures }), {
     description: 'Counts, open questions, requests of the last minutes.',

@@ -16,7 +16,6 @@ import type { BatchResult, PlanSummary } from '../shared/types.ts';
 import { analyzeBatch } from './analyze-batch.ts';
 import { watchesWindow } from './changes.ts';
 import { SMALL_RUN } from './keep-saved.ts';
-import { pauseSignal, resumeSignal } from './messages.ts';
 import { findClosed, salvageBatch, saveSegment } from './policies.ts';
 import type { NextBatch, RunBook } from './run-book.ts';
 import type { RunControl } from './run-control.ts';
@@ -108,7 +107,7 @@ export function createBatchWindow(plan: PlanSummary, book: RunBook, control: Run
       });
       children.set(batch, child);
       // The gate may have closed while the child was being started.
-      if (gate.closed) void child.signal(pauseSignal).catch(() => {});
+      if (gate.closed) control.tell(child);
       void settle(next, child);
     } catch (err) {
       if (!(err instanceof WorkflowExecutionAlreadyStartedError)) throw err;
@@ -122,7 +121,7 @@ export function createBatchWindow(plan: PlanSummary, book: RunBook, control: Run
     const other = getExternalWorkflowHandle(workflowId);
     others.set(batch, other);
     children.set(batch, other);
-    void other.signal(gate.closed ? pauseSignal : resumeSignal).catch(() => {});
+    control.tell(other);
     giveUp.set(batch, () => {
       others.delete(batch);
       book.lose(batch);

@@ -22,11 +22,17 @@ export const answersQuery = defineQuery<ImageResult[]>('answers');
 
 /** Stops asking: calls in flight end and are recorded. As update and as signal, for the plain `temporal` CLI. */
 export const pauseUpdate = defineUpdate<string>('pause');
-export const pauseSignal = defineSignal('pause');
+export const pauseSignal = defineSignal<[Order?]>('pause');
 
 /** Goes on after a pause or a block. */
 export const resumeUpdate = defineUpdate<string>('resume');
-export const resumeSignal = defineSignal('resume');
+export const resumeSignal = defineSignal<[Order?]>('resume');
+
+/**
+ * Which of two words of a run to a batch was said last: Temporal may deliver two signals of one workflow task in the
+ * other order (measured). A person's signal has none, and counts when it arrives.
+ */
+export type Order = number;
 
 /** Asks again what failed of the batches that have ended so far. Says how many batches that is. */
 export const retryFailedUpdate = defineUpdate<string, [Retry?]>('retryFailed');

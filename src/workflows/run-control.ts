@@ -1,6 +1,7 @@
 import {
   ApplicationFailure,
   condition,
+  type ExternalWorkflowHandle,
   log,
   setCurrentDetails,
   setHandler,
@@ -45,11 +46,16 @@ export const LOOKED_UP_AHEAD = 5_000;
 const PAUSE = { description: 'Stops asking; calls in flight end and are recorded.' };
 const RESUME = { description: 'Goes on after a pause or a block.' };
 
+/** A batch's workflow, as far as it is told things. */
+export type Batch = Pick<ExternalWorkflowHandle, 'signal'>;
+
 /** Who may stop and start a run: a person by `pause` and `resume`, a call that says that all must wait, and a probe. */
 export interface RunControl {
   readonly gate: Gate;
   /** Batches that run now. */
-  readonly children: Map<number, { signal(name: string): Promise<void> }>;
+  readonly children: Map<number, Batch>;
+  /** Tells a batch to stop asking, or to go on, as the gate is now. */
+  tell(batch: Batch): void;
   /** When each of them was last heard of, in milliseconds since the epoch. */
   readonly heardAt: Map<number, number>;
   /** Updates that are looking for batches to ask again. */
@@ -71,6 +77,7 @@ export interface RunControl {
 /** Registers the run's messages and keeps what they say: the gate of all calls, and the state that people see. */
 export function createRunControl(plan: PlanSummary, book: RunBook): RunControl {
   const children: RunControl['children'] = new Map();
+  let lastOrder = 0;
   /** The batch whose call was blocked last: the one to probe with. `null`: a call of the parent itself. */
   let blockedBatch: number | null = null;
   /** Batches that have reported since the run stopped asking. */
@@ -86,6 +93,7 @@ export function createRunControl(plan: PlanSummary, book: RunBook): RunControl {
   const control: RunControl = {
     gate,
     children,
+    tell,
     heardAt: new Map(),
     looking: 0,
     closing: false,
@@ -129,14 +137,14 @@ export function createRunControl(plan: PlanSummary, book: RunBook): RunControl {
   function pause(): string {
     gate.close();
     book.setPaused();
-    tellChildren(pauseSignal.name);
+    tellChildren();
     return `${plan.run} is paused; calls in flight end and are recorded`;
   }
 
   function goOn(): string {
     gate.open();
     book.setGoing();
-    tellChildren(resumeSignal.name);
+    tellChildren();
     return `${plan.run} goes on`;
   }
 
@@ -177,12 +185,17 @@ export function createRunControl(plan: PlanSummary, book: RunBook): RunControl {
     heardFrom.clear();
     gate.close();
     book.setBlocked(why);
-    tellChildren(pauseSignal.name);
+    tellChildren();
   }
 
-  function tellChildren(signal: string): void {
+  function tell(child: Batch): void {
+    lastOrder = Math.max(lastOrder + 1, Date.now());
     // A child that has just ended needs no telling.
-    for (const child of children.values()) void child.signal(signal).catch(() => {});
+    void child.signal(gate.closed ? pauseSignal : resumeSignal, lastOrder).catch(() => {});
+  }
+
+  function tellChildren(): void {
+    for (const child of children.values()) tell(child);
     publishState(plan, book.progress().state);
     showDetails();
   }
@@ -208,7 +221,7 @@ export function createRunControl(plan: PlanSummary, book: RunBook): RunControl {
       // The batch may have ended since; any other call shows as well whether the cause is gone.
       const child =
         blockedBatch === null ? undefined : (children.get(blockedBatch) ?? [...children.values()][0]);
-      if (child) await child.signal(probeSignal.name).catch(() => {});
+      if (child) await child.signal(probeSignal).catch(() => {});
       else gate.probe();
     }
   }

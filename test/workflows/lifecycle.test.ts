@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { WorkflowFailedError } from '@temporalio/client';
 import { afterEach, expect, inject, test } from 'vitest';
-import type { Segment } from '../../src/shared/types.ts';
+import type { BatchProgress, Segment } from '../../src/shared/types.ts';
 import { distinctPicture } from '../helpers/cli.ts';
 import { failureOf } from '../helpers/history.ts';
 import { createHarness, type Harness } from '../helpers/run-harness.ts';
@@ -109,6 +109,22 @@ test('a call that fails while the run is being paused is asked again afterwards,
   await handle.executeUpdate('resume');
   const result = await handle.result();
   expect(result.counts).toMatchObject({ answered: 2, failed: 0, tries: 3 });
+});
+
+test('a batch that hears its run’s words in another order heeds the last one that was said', async () => {
+  harness = await createHarness(inject('temporal'), { simulator: { latency: { medianMs: 200 } } });
+  const source = await harness.pictures(4, distinctPicture);
+  const handle = await harness.start({ source });
+  await until(async () => harness.simulator.ledger.length >= 2);
+  const batch = harness.client.workflow.getHandle(`${handle.workflowId}-batch-1`);
+  const later = Date.now() + 1_000_000;
+  await batch.signal('resume', later);
+  await batch.signal('pause', later - 1);
+  expect(await batch.query<BatchProgress>('progress')).toMatchObject({ paused: false });
+  await batch.signal('pause');
+  expect(await batch.query<BatchProgress>('progress')).toMatchObject({ paused: true });
+  await batch.signal('resume');
+  expect((await handle.result()).counts).toMatchObject({ answered: 24, failed: 0 });
 });
 
 test('a probe lets one call go, not one a picture', async () => {
