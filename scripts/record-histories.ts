@@ -245,7 +245,7 @@ async function executions(client: Client): Promise<{ workflowId: string; runId: 
 
 /** What replaying an event does not need: most of it is this machine's. */
 const LEFT_OUT =
-  /^(attempt|header|heartbeatTimeout|historySizeBytes|identity|kind|meteringMetadata|namespaceId|normalName|requestId|retryPolicy|schedule\w+Timeout|startToCloseTimeout|taskId|userMetadata|workerVersion)$/;
+  /^(attempt|header|heartbeatTimeout|historySizeBytes|identity|kind|meteringMetadata|namespaceId|normalName|requestId|retryPolicy|schedule\w+Timeout|stackTrace|startToCloseTimeout|taskId|userMetadata|workerVersion)$/;
 
 /** Without what is this machine's: in texts, and in payloads, which are texts in base64. */
 function neutral(value: unknown, names: string[], key = ''): unknown {
