@@ -110,5 +110,8 @@ describe('sums', () => {
 test('counts that an older version has made lack newer numbers, which are nothing then', () => {
   const { recalled, possiblyPaid, ...older } = { ...noCounts(), answered: 3, matches: { crowd: 1 } };
   const whole = { ...older, recalled, possiblyPaid };
-  expect(addCounts(older as Counts, { ...noCounts(), recalled: 2 })).toEqual({ ...whole, recalled: 2 });
+  expect(addCounts(older as Partial<Counts> as Counts, { ...noCounts(), recalled: 2 })).toEqual({
+    ...whole,
+    recalled: 2,
+  });
 });
