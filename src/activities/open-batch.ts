@@ -93,7 +93,10 @@ export function createOpenBatch(deps: OpenBatchDeps) {
             before,
           });
         });
-        return withinBytes(told, BYTES_TOLD);
+        const inStore = new Set(
+          wanted.filter(({ key }) => stored.has(key)).map(({ index, prompt }) => `${index} ${prompt}`),
+        );
+        return withinBytes(told, BYTES_TOLD, (index, prompt) => inStore.has(`${index} ${prompt}`));
       });
     } catch (err) {
       throw runFailure(err);
@@ -152,14 +155,24 @@ function batchImage(about: {
   };
 }
 
-/** Without the recalled answers that make it larger than `max` bytes, the last ones first. */
-function withinBytes(images: BatchImage[], max: number): BatchImage[] {
+/**
+ * Without the recalled answers that make it larger than `max` bytes, the last ones first: of those that are found in the
+ * store again, and only then of those that would be asked again.
+ */
+function withinBytes(
+  images: BatchImage[],
+  max: number,
+  inStore: (index: number, prompt: string) => boolean,
+): BatchImage[] {
   let left = max - bytesOf(images);
-  for (const { recalled = {} } of images.toReversed()) {
-    for (const [prompt, answer] of Object.entries(recalled).reverse()) {
-      if (left >= 0) return images;
-      left += bytesOf({ [prompt]: answer });
-      delete recalled[prompt];
+  for (const fromStore of [true, false]) {
+    for (const { index, recalled = {} } of images.toReversed()) {
+      for (const [prompt, answer] of Object.entries(recalled).reverse()) {
+        if (left >= 0) return images;
+        if (inStore(index, prompt) !== fromStore) continue;
+        left += bytesOf({ [prompt]: answer });
+        delete recalled[prompt];
+      }
     }
   }
   return images;
