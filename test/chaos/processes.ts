@@ -1,9 +1,9 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { closeSync, openSync } from 'node:fs';
+import { createServer as createListener } from 'node:net';
 import { join, resolve } from 'node:path';
 import { serverArguments, serverClient } from '../../src/client/engine/server.ts';
-import { freePort } from '../helpers/free-port.ts';
 
 const CLI = resolve('dist/cli.js');
 
@@ -19,17 +19,17 @@ export interface Victim {
 }
 
 /** An embedded Temporal server on one port and one SQLite file, with the arguments that the engine gives it. */
-export async function createServer(
-  temporal: string,
-  folder: string,
-): Promise<Victim & { address: string; executable: string }> {
-  const [server, ui, simulator] = await Promise.all([freePort(), freePort(), freePort()]);
+export async function createServer(temporal: string, folder: string): Promise<Victim & { address: string }> {
+  const server = await keptPort();
   const address = `127.0.0.1:${server}`;
-  const args = serverArguments({ server, ui, simulator }, join(folder, 'temporal.db'));
+  // Its Web UI is not asked for: its port would be one more that another process may take meanwhile.
+  const args = [
+    ...serverArguments({ server, ui: 0, simulator: 0 }, join(folder, 'temporal.db')),
+    '--headless',
+  ];
   const kept = kill9(() => started(temporal, args, folder, 'server', {}));
   return {
     address,
-    executable: temporal,
     kill: kept.kill,
     async start() {
       kept.start();
@@ -42,6 +42,20 @@ export async function createServer(
       }
     },
   };
+}
+
+/** Below the ports that systems give to whoever asks for any: nobody takes it while the server is away. */
+async function keptPort(): Promise<number> {
+  for (;;) {
+    const port = 15_000 + Math.floor(Math.random() * 15_000);
+    const probe = createListener().listen(port, '127.0.0.1');
+    const free = await Promise.race([
+      once(probe, 'listening').then(() => true),
+      once(probe, 'error').then(() => false),
+    ]);
+    probe.close();
+    if (free) return port;
+  }
 }
 
 /** Worker processes as they are built. */

@@ -28,7 +28,10 @@ async function main(args: string[]): Promise<void> {
   const waiting = [...seeds];
   const lane = async (): Promise<void> => {
     for (let seed = waiting.shift(); seed !== undefined; seed = waiting.shift()) {
-      await one(seed, Number(values.pictures), values.plain);
+      await one(seed, Number(values.pictures), values.plain).catch((error: unknown) => {
+        console.log(`seed ${seed}: FAILED: ${String(error)}`);
+        process.exitCode = 1;
+      });
     }
   };
   await Promise.all(Array.from({ length: Number(values['at-once']) }, lane));

@@ -1,5 +1,5 @@
 import { execFile, spawnSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, rmSync, statfsSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, mkdtempSync, renameSync, rmSync, statfsSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -32,6 +32,13 @@ export interface WorldOptions {
   ownDisk: boolean;
 }
 
+interface Disk {
+  fill(): void;
+  free(): void;
+  /** Leaves what it holds in its place. */
+  unmount(): void;
+}
+
 /** Everything that a run needs, in processes that can be killed one by one; account and pictures outlive them. */
 export interface World {
   folder: string;
@@ -47,7 +54,7 @@ export interface World {
   settings: Record<string, string>;
   questions: number;
   /** `null`: nobody may mount one here. */
-  disk: { fill(): void; free(): void } | null;
+  disk: Disk | null;
   /** As the plain `temporal` CLI starts a run, and one that goes on after it had ended. */
   startRun(): Promise<void>;
   resumeEnded(): Promise<void>;
@@ -175,14 +182,14 @@ export async function createWorld(options: WorldOptions): Promise<World> {
       await connection.close();
       await simulator.close();
       await gcs?.close();
-      if (disk !== null && !keep) spawnSync('umount', ['-l', results]);
+      disk?.unmount();
       if (!keep) rmSync(folder, { recursive: true, force: true });
     },
   };
 }
 
 /** A small disk at a place; `null` where this user may not mount one. */
-function mountDisk(place: string): World['disk'] {
+function mountDisk(place: string): Disk | null {
   mkdirSync(place, { recursive: true });
   const mounted = spawnSync('mount', ['-t', 'tmpfs', '-o', `size=${DISK_BYTES}`, 'tmpfs', place]);
   if (mounted.status !== 0) return null;
@@ -200,6 +207,13 @@ function mountDisk(place: string): World['disk'] {
     },
     free() {
       rmSync(filler, { force: true });
+    },
+    unmount() {
+      const copy = `${place}-copy`;
+      cpSync(place, copy, { recursive: true });
+      spawnSync('umount', ['-l', place]);
+      rmSync(place, { recursive: true });
+      renameSync(copy, place);
     },
   };
 }

@@ -20,7 +20,8 @@ async function short(options: Pick<CampaignOptions, 'pictures' | 'strikes' | 'fa
   return report;
 }
 
-describe.concurrent('nothing is lost and nothing is paid twice', () => {
+// A minute for both; the rest is for a busy machine.
+describe.concurrent('nothing is lost and nothing is paid twice', { timeout: 300_000 }, () => {
   test('when worker, server and everything at once are killed in a run full of faults', async ({
     expect,
   }) => {
