@@ -39,13 +39,12 @@ function createDeps(env: NodeJS.ProcessEnv): Deps {
     runWorker: async (...args) => (await import('./worker/main.ts')).runWorker(...args),
     async startSimulator({ latencyMs, competitor, faults, requestsPerMinute, tokensPerMinute, ...rest }) {
       const { startSimulator } = await import('./simulator/server.ts');
-      const { faultRules } = await import('./simulator/faults.ts');
-      const rules = faultRules.parse(Object.entries(faults).map(([kind, share]) => ({ kind, share })));
+      const { rulesOf } = await import('./simulator/faults.ts');
       return startSimulator({
         ...rest,
         limits: { requestsPerMinute, tokensPerMinute },
         latency: { medianMs: latencyMs },
-        faults: rules,
+        faults: rulesOf(faults),
         ...(competitor > 0 ? { competitor: { share: competitor, tokensPerCall: 1_500 } } : {}),
       });
     },

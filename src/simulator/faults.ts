@@ -66,6 +66,20 @@ export const faultRules = z.array(
   ]),
 );
 
+/** A kind of fault that the simulator does not know. */
+export class FaultError extends Error {
+  override readonly name = 'FaultError';
+}
+
+/** Rules for shares by kind, as a command line gives them. Throws a {@link FaultError} that names the kinds there are. */
+export function rulesOf(shares: Readonly<Record<string, number>>): FaultRule[] {
+  return Object.entries(shares).map(([name, share]) => {
+    const kind = FAULT_KINDS.find((known) => known === name);
+    if (kind !== undefined) return { kind, share };
+    throw new FaultError(`--fault is ${JSON.stringify(name)}: the kinds are ${FAULT_KINDS.join(', ')}.`);
+  });
+}
+
 export interface FaultPlan {
   /** The fault of call `n`; the first rule that applies. `picture` is its URL without a query, `null` by base64. */
   faultOf(n: number, picture: string | null): FaultKind | null;

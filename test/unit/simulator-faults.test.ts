@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import type { FaultKind } from '../../src/simulator/faults.ts';
+import { exitStatusOf } from '../../src/client/errors.ts';
+import { rulesOf, type FaultKind } from '../../src/simulator/faults.ts';
 import {
   askChat,
   askResponses,
@@ -486,4 +487,15 @@ describe('requests that are wrong', () => {
       { message: expect.stringContaining('could not parse the JSON body') as string },
     ]);
   });
+});
+
+test('a command line that names no kind of fault is told those there are', () => {
+  expect(rulesOf({ reset: 0.5 })).toEqual([{ kind: 'reset', share: 0.5 }]);
+  const unknown = (): unknown => rulesOf({ reset: 0.5, foo: 1 });
+  expect(unknown).toThrow(/^--fault is "foo": the kinds are rate-limit, .*, error-in-200\.$/);
+  try {
+    unknown();
+  } catch (error) {
+    expect(exitStatusOf(error)).toBe(2);
+  }
 });
