@@ -80,13 +80,15 @@ const blockLines = ({ reason, remedy }: Block, width: number): string[] =>
   [...labelled('BLOCKED', reason, width), ...labelled('', remedy, width)].map((line) => cut(line, 4000));
 
 function endLines(info: EndInfo, width: number, block: Block | null): string[] {
-  return [
-    '',
-    ...(info.error === null ? [] : wrap(`Failed: ${cut(info.error, 4000)}`, width)),
-    ...(info.summary === null ? [] : summaryLines(info.summary, width)),
-    ...(block === null ? [] : ['', ...blockLines(block, width)]),
-    ...(info.hints.length === 0 ? [] : ['', ...info.hints]),
+  const parts = [
+    [
+      ...(info.error === null ? [] : wrap(`Failed: ${cut(info.error, 4000)}`, width)),
+      ...(info.summary === null ? [] : summaryLines(info.summary, width)),
+    ],
+    block === null ? [] : blockLines(block, width),
+    info.hints,
   ];
+  return parts.flatMap((lines) => (lines.length === 0 ? [] : ['', ...lines]));
 }
 
 /** Tells the run's folder once, at the first sign that it is there. */

@@ -68,9 +68,12 @@ test('a run is paused, told to ask again, and resumed', async () => {
   harness.simulator.setFaults([]);
   const { out, status } = await cli('retry-failed', '--refused');
   expect({ out, status }).toMatchObject({
-    out: expect.stringMatching(/first asks again: \d+ batch/),
+    out: expect.stringMatching(/^first asks again: \d+ batch.*\n$/),
     status: 0,
   });
+  const json = await cli('retry-failed', '--json');
+  expect(json.err).toMatch(/^nothing of first can be asked again yet\n$/);
+  expect(json.out).toMatch(/^\{"event":"end".*"exitStatus":0,.*\}\n$/);
   // What no batch may do is the run's to refuse.
   expect((await cli('retry-failed', '--only', 'nothing.jpg')).status).toBe(2);
   // What had failed in a batch that was still under way is asked again when the run has ended.

@@ -31,7 +31,8 @@ export async function retryFailedCommand(
       await checkOnly(deps.openStore(recorded.place), recorded, retry);
       const said = await retryFailed(server.client, workflowId, retry);
       const display = createDisplay(deps.terminal, { json: flags.json === true, now: deps.now });
-      display.end({ exitStatus: EXIT.ok, error: null, summary: null, hints: [said] });
+      display.say(said);
+      display.end({ exitStatus: EXIT.ok, error: null, summary: null, hints: [] });
       return EXIT.ok;
     }
   } finally {
