@@ -97,6 +97,8 @@ export async function runMany(given: ManyCase): Promise<ManyFigures> {
     TEMPORAL_ADDRESS: server.address,
     LIMITS: `${requestsPerMinute}/${tokensPerMinute}`,
     RESULTS: results,
+    // Soon full, so that what grows would be something else.
+    PICTURE_MEMORY_MB: '16',
     LOG_LEVEL: 'error',
     ...(given.prompts === 6 ? {} : { PROMPTS_FILE: promptsFile }),
   };
