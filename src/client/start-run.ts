@@ -20,6 +20,8 @@ export interface StartOptions {
   /** Temporal's priority key, 1 (most urgent) to 5; `null` leaves it to the server, whose default is 3. */
   priority: number | null;
   now: number;
+  /** Start of a command line of this program. */
+  calledAs: string;
 }
 
 /**
@@ -29,7 +31,7 @@ export interface StartOptions {
 export async function startRun(
   server: Server,
   input: RunInput & { results: string },
-  { simulated, priority, now }: StartOptions,
+  { simulated, priority, now, calledAs }: StartOptions,
 ): Promise<StartedRun> {
   for (let attempt = 0; ; attempt++) {
     const run = input.name ?? runNameOf(new Date(now + attempt * 1000));
@@ -50,7 +52,8 @@ export async function startRun(
       if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw error;
       if (input.name !== undefined || attempt > 60) {
         throw new UsageError(
-          `A run named ${run} exists already on this server: choose another --name, or go on with it by \`resume ${run}\`.`,
+          `A run named ${run} exists already on this server: choose another --name, or go on with it by ` +
+            `\`${calledAs} resume ${run}\`.`,
         );
       }
     }

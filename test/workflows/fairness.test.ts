@@ -52,7 +52,12 @@ async function twoRuns(...pictures: [number, number]): Promise<{
   return {
     async start(run, priority) {
       const name = `${harness.config.taskQueue}-${run}`;
-      const options = { simulated: true, priority: priority ?? null, now: Date.now() };
+      const options = {
+        simulated: true,
+        priority: priority ?? null,
+        now: Date.now(),
+        calledAs: 'image-analysis',
+      };
       const { workflowId } = await startRun(server, { ...inputOf(run), name }, options);
       return harness.client.workflow.getHandle(workflowId);
     },

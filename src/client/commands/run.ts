@@ -140,7 +140,7 @@ export async function startAndFollow(
     const started = await startRun(
       server,
       { ...input, results },
-      { simulated: simulated && server.engine !== null, priority, now: deps.now() },
+      { simulated: simulated && server.engine !== null, priority, now: deps.now(), calledAs: deps.calledAs },
     );
     display.start({
       server: server.label,
