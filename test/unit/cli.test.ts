@@ -119,6 +119,19 @@ describe('wrong usage ends with status 2 and says what to do', () => {
       {},
       /"bare" .* has no run\.json.*nothing to go on with.*run SOURCE/,
     ],
+    // No server is started for it: this program has none.
+    [
+      'a run that has ended',
+      ['cancel', 'cancelled', '--results', 'ended'],
+      {},
+      /not under way: it is cancelled\..*resume/,
+    ],
+    [
+      'a run that has ended',
+      ['pause', 'cancelled', '--results', 'ended'],
+      {},
+      /not under way: it is cancelled\..*resume/,
+    ],
     ['nothing to stop', ['cancel', '--results', 'ended'], {}, /No run below .*ended is under way/],
     [
       'nothing to go on with',

@@ -1,4 +1,5 @@
-import { connectServer, type Server } from '../connection.ts';
+import type { Config } from '../../config.ts';
+import { connectRunning, connectServer, type Server } from '../connection.ts';
 import { hasClosed, standingOf } from '../control-run.ts';
 import { EXIT, UsageError, type Deps } from '../deps.ts';
 import { createDisplay } from '../display.ts';
@@ -25,6 +26,7 @@ export async function cancelCommand(deps: Deps, name: string | undefined, flags:
   const recorded = await findRunTo('stop', deps, name, flags.results);
   const display = createDisplay(deps.terminal, { json: flags.json === true, now: deps.now });
   const config = configOf(deps, recorded);
+  await refuseEnded(deps, config, recorded);
   const log = (line: string): void => display.say(line);
   // Without a worker at first: none shall ask a question before the request is there.
   const server = await connectServer(deps, config, { worker: false, log });
@@ -58,17 +60,35 @@ export async function cancelCommand(deps: Deps, name: string | undefined, flags:
   }
 }
 
+/**
+ * Starts no server to hear that a run has ended: its record says so, and where nothing runs nobody has resumed it since.
+ * Throws a {@link UsageError} then.
+ */
+export async function refuseEnded(deps: Deps, config: Config, recorded: RecordedRun): Promise<void> {
+  if (!hasEnded(recorded) || config.address !== null) return;
+  const server = await connectRunning(config);
+  if (server === null) throw notUnderWay(deps, recorded, endOf(recorded));
+  await server.close();
+}
+
 /** Throws a {@link UsageError} that says why nothing can be stopped. */
 export async function refuseUnlessRunning(deps: Deps, server: Server, recorded: RecordedRun): Promise<void> {
   const { is } = await standingOf(server.client, recorded.plan.workflowId);
   if (is === 'running') return;
-  const { run, place, progress } = recorded;
   const why =
     is === 'unknown' && !hasEnded(recorded)
-      ? `${server.label} does not know run ${run}: it is on another server, or that server's data is gone.`
-      : `Run ${run} is not under way: ${hasEnded(recorded) ? `it is ${progress?.state ?? ''}` : 'its workflow was ended'}.`;
+      ? `${server.label} does not know run ${recorded.run}: it is on another server, or that server's data is gone.`
+      : endOf(recorded);
+  throw notUnderWay(deps, recorded, why);
+}
+
+const endOf = (recorded: RecordedRun): string =>
+  `Run ${recorded.run} is not under way: ` +
+  (hasEnded(recorded) ? `it is ${recorded.progress?.state ?? ''}.` : 'its workflow was ended.');
+
+function notUnderWay(deps: Deps, recorded: RecordedRun, why: string): UsageError {
   const summary = summaryNow({ recorded, live: null }, deps.now());
-  throw new UsageError([why, ...nextSteps(summary, lineOf(deps, run, place))].join('\n'));
+  return new UsageError([why, ...nextSteps(summary, lineOf(deps, recorded.run, recorded.place))].join('\n'));
 }
 
 const whoWorks = (deps: Deps, server: Server): string[] =>

@@ -7,7 +7,7 @@ import { configOf, summaryNow } from '../look-at-run.ts';
 import { lineOf } from '../next-steps.ts';
 import { createObserver, workersPoll } from '../observe.ts';
 import type { Summary } from '../render/summary.ts';
-import { refuseUnlessRunning, type StopFlags } from './cancel.ts';
+import { refuseEnded, refuseUnlessRunning, type StopFlags } from './cancel.ts';
 
 /** A call takes up to 60 s. */
 const PAUSE_MS = 75_000;
@@ -23,6 +23,7 @@ export async function pauseCommand(deps: Deps, name: string | undefined, flags: 
   const recorded = await findRunTo('stop', deps, name, flags.results);
   const display = createDisplay(deps.terminal, { json: flags.json === true, now: deps.now });
   const config = configOf(deps, recorded);
+  await refuseEnded(deps, config, recorded);
   const server = await connectServer(deps, config, { worker: false, log: (line) => display.say(line) });
   try {
     await refuseUnlessRunning(deps, server, recorded);
