@@ -61,7 +61,7 @@ export interface ManyFigures {
   databaseBytes: number;
 }
 
-const WIDE = { requestsPerMinute: 1_000_000, tokensPerMinute: 1_000_000_000 };
+const WIDE = { requestsPerMinute: 100_000, tokensPerMinute: 200_000_000 };
 const RUN = 'many';
 /** Between two looks: often enough for a curve, and seldom enough to cost the run little. */
 const LOOK_EVERY_MS = 20_000;
