@@ -26,17 +26,20 @@ export async function lookAtRun(deps: Deps, recorded: RecordedRun): Promise<RunN
   const server = await connectRunning(config);
   if (server === null) return { recorded, live: null };
   try {
+    const { workflowId } = recorded.plan;
+    const { is } = await standingOf(server.client, workflowId);
+    // Its record says all, and for the question alone a worker would replay its history of thousands of events.
+    if (is !== 'running' && hasEnded(recorded)) return { recorded, live: null };
     const observer = createObserver({
       client: server.client,
       namespace: config.namespace,
-      workflowId: recorded.plan.workflowId,
+      workflowId,
       store: deps.openStore(recorded.place),
       now: deps.now,
     });
     const seen = await observer.look();
     if (seen?.fresh !== true) return { recorded, live: null };
     // A workflow that was ended from outside still answers as it did before.
-    const { is } = await standingOf(server.client, recorded.plan.workflowId);
     return { recorded, live: is === 'running' || isEnd(seen.progress.state) ? seen : null };
   } finally {
     await server.close();
