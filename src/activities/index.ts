@@ -16,7 +16,7 @@ export type { BatchImage } from './open-batch.ts';
 /** Everything but the model's calls: on the ordinary task queue. */
 export function createRunActivities(
   deps: PlanDeps &
-    Pick<SaveResultsDeps, 'answersOf'> &
+    Pick<SaveResultsDeps, 'answersOf' | 'server'> &
     FindClosedDeps &
     Pick<OpenBatchDeps, 'answers' | 'earlierAnswers'> & { notifySecret: NotifyDeps['secret'] },
 ) {

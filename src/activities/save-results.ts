@@ -1,6 +1,6 @@
 import { addCounts, countRecorded, isComplete, noCounts } from '../shared/counts.ts';
 import { files } from '../shared/names.ts';
-import type { Counts, ImagePage, Plan, Progress, SkippedObject } from '../shared/types.ts';
+import type { Counts, ImagePage, Plan, Progress, ServerIdentity, SkippedObject } from '../shared/types.ts';
 import { type BatchDeps, createAnsweredBatches } from './answered-batches.ts';
 import { type AnsweredBatch, composeHead, composeImage, createPerformance } from './compose-results.ts';
 import { withHeartbeat } from './heartbeat.ts';
@@ -18,7 +18,10 @@ export interface SaveResultsInput extends RunPlace {
   final: boolean;
 }
 
-export type SaveResultsDeps = BatchDeps;
+export interface SaveResultsDeps extends BatchDeps {
+  /** The server that the run is worked at; its record names it. Absent where nobody asks. */
+  server?: ServerIdentity;
+}
 
 /** Skipped objects that `results.json` names; the listed pages name them all. */
 const SKIPPED_NAMED = 1_000;
@@ -44,7 +47,9 @@ export function createSaveResults(deps: SaveResultsDeps) {
         const look = { ...input, shards: new Set(await store.list('shards')) };
         const minutes = await saveMinutes(deps, plan, look, final);
         const saveProgress = (progress: Progress): Promise<void> =>
-          store.replace(files.progress, [`${JSON.stringify({ ...progress, minutes })}\n`]);
+          store.replace(files.progress, [
+            `${JSON.stringify({ ...progress, server: deps.server, minutes })}\n`,
+          ]);
 
         // It is small and awaited by many, while a large run's answers take their time.
         if (!full || !final) await saveProgress(input.progress);

@@ -67,7 +67,7 @@ export const faultRules = z.array(
 );
 
 /** A kind of fault that the simulator does not know. */
-export class FaultError extends Error {
+class FaultError extends Error {
   override readonly name = 'FaultError';
 }
 

@@ -20,6 +20,7 @@ import { createUrlHealth } from '../activities/url-health.ts';
 import { type Config, program } from '../config.ts';
 import type { Logger } from '../logger.ts';
 import { modelQueueOf, SEARCH_ATTRIBUTES } from '../shared/names.ts';
+import { serverIdentity } from '../shared/server-identity.ts';
 import type { AccountLimits, ImageResult } from '../shared/types.ts';
 import { createAllowance, heed } from './allowance.ts';
 import { systemClock } from './limiter/clock.ts';
@@ -122,6 +123,11 @@ export async function startWorkers(
       earlierAnswers,
       isRunning,
       notifySecret: config.notifySecret,
+      server: await serverIdentity(
+        connection.workflowService,
+        config.namespace,
+        `Temporal at ${config.address}, namespace ${config.namespace}`,
+      ),
     }),
   });
   const modelWorker = await Worker.create({
@@ -275,10 +281,11 @@ async function earlierAnswers(): Promise<ImageResult[]> {
 }
 
 /** gRPC's FAILED_PRECONDITION: "Workflow execution closed before WorkflowTaskStarted event". */
+const FAILED_PRECONDITION: number = 9;
 const hadNotBegun = (err: unknown): boolean =>
   err instanceof Error &&
   isGrpcServiceError(err.cause) &&
-  err.cause.code === 9 &&
+  Number(err.cause.code) === FAILED_PRECONDITION &&
   err.cause.details.includes('before WorkflowTaskStarted');
 
 /** Whether the workflow, or that run of it, is open. Rejects when the server does not say. */

@@ -115,7 +115,7 @@ test.concurrent(
         args: [{ resumeOf: 'run' }],
       },
     );
-    await expectComplete(harness, resumed as unknown as Run);
+    await expectComplete(harness, resumed);
     await harness.close();
   },
 );

@@ -37,7 +37,7 @@ const resume = ({ workflowId }: Run, retry: Omit<ResumeInput, 'resumeOf'> = {}):
     workflowId,
     taskQueue: harness.config.taskQueue,
     args: [{ resumeOf: 'first', ...retry }],
-  }) as unknown as Promise<Run>;
+  });
 
 const asked = (n: number) => until(async () => harness.simulator.ledger.length >= n);
 const calls = (): number => harness.simulator.ledger.length;

@@ -101,7 +101,10 @@ const MEAN_WEIGHT = 0.1;
  */
 const ON_TIME_MS = 100;
 
-/** After a 429 nothing is made up for so long: the provider may hold its limits over windows of a second. */
+/**
+ * After a 429 under a limit that was told nothing is made up for so long: the provider may hold its limits over windows
+ * of a second. Under `auto` its own allowance says when to go.
+ */
 const EVEN_FOR_MS = 15 * 60_000;
 
 /** Node's timers take no longer time; what is further away is looked at again then. */
@@ -248,7 +251,7 @@ export function createRateLimiter(options: {
       refused(server, said) {
         if (!open) return;
         open = false;
-        evenUntil = clock.now() + EVEN_FOR_MS;
+        if (gauges.every((gauge) => settings[gauge.name] !== 'auto')) evenUntil = clock.now() + EVEN_FOR_MS;
         for (const gauge of gauges) gauge.refused(call, clock.now(), server, said);
         reconsider();
       },
