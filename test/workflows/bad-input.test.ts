@@ -288,7 +288,7 @@ test('50 questions: 4 pictures of them side by side are answered; 16 are too man
   harness = await createHarness(inject('temporal'));
   const folder = await harness.pictures(4, distinctPicture);
   const tooMany = await harness.start({ source: folder, prompts: questions(50), batchSize: 16 });
-  expect(await failureOf(tooMany)).toMatch(/batchSize: 16 pictures of 50 questions .* use 8 or fewer/);
+  expect(await failureOf(tooMany)).toMatch(/batchSize: 16 pictures of 50 questions .* use 4 or fewer/);
   expect(harness.simulator.ledger).toHaveLength(0);
   const result = await (await harness.start({ source: folder, prompts: questions(50) })).result();
   expect(result).toMatchObject({ state: 'complete', counts: { answered: 200, failed: 0 } });
