@@ -2,6 +2,7 @@ import { writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { afterEach, describe, expect, inject, test } from 'vitest';
 import type { ResultEntry, ResultsFile } from '../../src/shared/results.ts';
+import { distinctPicture } from '../helpers/cli.ts';
 import { createHarness, type Harness } from '../helpers/run-harness.ts';
 import { until } from '../helpers/until.ts';
 import { decodedHistory, failureOf } from '../helpers/history.ts';
@@ -115,7 +116,7 @@ describe('a run', () => {
     const folder = await harness.pictures(1);
     for (const kind of kinds) {
       harness.simulator.setFaults([{ kind, count: 2 }]);
-      const result = await (await harness.start({ source: folder })).result();
+      const result = await (await harness.start({ source: folder, fresh: true })).result();
       expect(result.counts, kind).toMatchObject({ answered: 5, failed: 1, tries: 7 });
       expect(result.state, kind).toBe('incomplete');
       expect(Object.keys(result.counts.failures), kind).toEqual([
@@ -141,7 +142,10 @@ describe('a run', () => {
 
   test('pauses: nothing new is asked, what was open is recorded; resumes and ends', async () => {
     harness = await createHarness(inject('temporal'), { simulator: { latency: { medianMs: 300 } } });
-    const handle = await harness.start({ source: await harness.pictures(8), concurrency: 4 });
+    const handle = await harness.start({
+      source: await harness.pictures(8, distinctPicture),
+      concurrency: 4,
+    });
     await until(async () => harness.simulator.ledger.length >= 6);
     await handle.executeUpdate('pause');
     await until(async () => harness.simulator.ledger.every((entry) => entry.delivered !== null));
