@@ -248,7 +248,7 @@ test.runIf(isRoot)(
         '--name',
         'full',
       ];
-      const running = place.start([...run, '--concurrency', '2', '--on-block', 'wait']);
+      const running = place.start([...run, '--fresh', '--concurrency', '2', '--on-block', 'wait']);
       await until(async () => simulator.ledger.length >= calls + 4);
       const { bavail, bsize } = statfsSync(disk);
       try {

@@ -1,11 +1,14 @@
 import { randomUUID } from 'node:crypto';
 import { rm } from 'node:fs/promises';
 import type { WorkflowHandle } from '@temporalio/client';
-import { expect, inject, test } from 'vitest';
+import { expect, inject, test, vi } from 'vitest';
 import type { RunResult } from '../../src/shared/types.ts';
 import { distinctPicture } from '../helpers/cli.ts';
 import { createHarness, type Harness } from '../helpers/run-harness.ts';
 import { until } from '../helpers/until.ts';
+
+// A quiet batch is looked up after a minute; side by side on a busy machine that takes its time.
+vi.setConfig({ testTimeout: 420_000 });
 
 const PICTURES = 12;
 const QUESTIONS = 6 * PICTURES;
