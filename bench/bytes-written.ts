@@ -84,7 +84,7 @@ async function main(): Promise<void> {
       }
       unsaved += BATCH;
       // Four pictures take longer than 30 seconds at this pace, so each batch is followed by a save.
-      if (unsaved >= BATCH) await save(done, done >= savedFull * (4 / 3), false);
+      if (unsaved >= BATCH) await save(done, done >= savedFull * 1.5, false);
     }
     await save(PICTURES, true, true);
     const final = (await store.read(files.results))?.length ?? 1;

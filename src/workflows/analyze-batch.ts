@@ -20,6 +20,7 @@ import {
   subtractCounts,
 } from '../shared/counts.ts';
 import { batchDone, imageDone, plural } from '../shared/phrases.ts';
+import { cutToBytes } from '../shared/cut.ts';
 import { isMeant, stands } from '../shared/recorded.ts';
 import { lastTries } from '../shared/tries.ts';
 import type {
@@ -34,7 +35,7 @@ import type {
   Try,
 } from '../shared/types.ts';
 import { recordedFailure, triesOf } from './failures.ts';
-import { leavesOpenCalls } from './changes.ts';
+import { leavesOpenCalls, reportsAnswers } from './changes.ts';
 import { createGate } from './gate.ts';
 import {
   answersQuery,
@@ -47,6 +48,9 @@ import {
   resumeSignal,
 } from './messages.ts';
 import { askModelActivity, openBatch, saveBatch } from './policies.ts';
+
+/** Pictures of many questions take long: the run hears of them in between. More than four pictures of six questions have. */
+const REPORT_AFTER = 30;
 
 /** After a cancel a call that is open may end for so long; then the batch closes without it. */
 const OPEN_CALLS_END = '10 seconds';
@@ -71,10 +75,14 @@ export async function analyzeBatch(input: BatchInput): Promise<BatchResult> {
   let counts = noCounts();
   let failures: FailureLine[] = [];
   let open = 0;
+  /** Outcomes since the run was told last. */
+  let unreported = 0;
   let sends: BatchProgress['sends'] = [];
 
-  const report = (): Promise<void> =>
-    tell(() => parent.signal(batchReportSignal, { batch, counts, failures: failures.slice(-5) }));
+  const report = (): Promise<void> => {
+    unreported = 0;
+    return tell(() => parent.signal(batchReportSignal, { batch, counts, failures: failures.slice(-5) }));
+  };
 
   const gate = createGate(false, {
     blocked: (block) => tell(() => parent.signal(batchBlockedSignal, { batch, block })),
@@ -216,7 +224,9 @@ export async function analyzeBatch(input: BatchInput): Promise<BatchResult> {
       record(image, name, prompt.id, asked.outcome);
       if (!asked.outcome.ok && asked.outcome.failure.possiblyPaid) throw new CancelledFailure('given up');
       hopeless = asked.hopeless;
+      unreported += 1;
       if (!asked.outcome.ok && (input.reportImages || first)) await report();
+      else if (input.reportImages && unreported >= REPORT_AFTER && reportsAnswers()) await report();
     }
     const outcomes = Object.values(image.prompts);
     if (outcomes.length < input.prompts.length) return;
@@ -263,7 +273,7 @@ const possiblyPaid = (tries: Try[]): AskFailure => ({
   kind: 'Lost',
   message: 'The run was cancelled while this call was open: it may have been paid.',
   possiblyPaid: true,
-  tries,
+  tries: lastTries(tries),
 });
 
 /** Rejects when the workflow has been cancelled for so long that open calls are waited for no more. */
@@ -313,8 +323,11 @@ async function tell(send: () => Promise<void>): Promise<void> {
   }
 }
 
+/** The server's limit is 400 bytes (`limit.userMetadataSummarySize`), with what the payload itself takes. */
+const SUMMARY_BYTES = 350;
+
 const summaryOf = (input: BatchInput, image: string, prompt: string): string =>
-  `${input.simulated ? 'SIMULATED · ' : ''}${image.slice(-100)} · ${prompt}`;
+  cutToBytes(`${input.simulated ? 'SIMULATED · ' : ''}${image.slice(-100)} · ${prompt}`, SUMMARY_BYTES);
 
 function batchDetails(input: BatchInput, counts: BatchProgress['counts']): string {
   const label = input.simulated ? '**SIMULATED** - no model looked at these pictures.\n\n' : '';

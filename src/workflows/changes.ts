@@ -14,3 +14,9 @@ export const watchesWindow = (): boolean => patched('watch-window');
  * for them once it goes on. Told from the input, which costs a batch no event: one from before has no `retry`.
  */
 export const leavesOpenCalls = (input: BatchInput): boolean => input.retry !== undefined;
+
+/** A run that is blocked tells its batches so once, and not after every probe. */
+export const tellsOfBlockOnce = (): boolean => patched('block-told-once');
+
+/** A batch tells its run of answers before a picture is done, where a picture has many questions. */
+export const reportsAnswers = (): boolean => patched('reports-answers');

@@ -1,5 +1,9 @@
 import { ActivityFailure, ApplicationFailure, isCancellation } from '@temporalio/workflow';
+import { cutToBytes } from '../shared/cut.ts';
 import type { AskFailure, Block, FailureKind, Try } from '../shared/types.ts';
+
+/** What an activity did not word itself may be of any length. */
+const MESSAGE_BYTES = 1_500;
 
 /** Details that an activity gives with a failure of type `Blocked`. */
 interface BlockDetails {
@@ -46,7 +50,7 @@ export function recordedFailure(err: unknown): AskFailure & { scope: 'prompt' | 
     return {
       ...details,
       kind: details?.kind ?? ((cause.type ?? 'Unclassified') as FailureKind),
-      message: details?.message ?? cause.message,
+      message: cutToBytes(details?.message ?? cause.message, MESSAGE_BYTES),
       tries: details?.tries ?? [],
       scope: details?.scope ?? 'prompt',
     };
@@ -54,7 +58,7 @@ export function recordedFailure(err: unknown): AskFailure & { scope: 'prompt' | 
   const message = cause instanceof Error ? cause.message : String(cause);
   return {
     kind: 'Lost',
-    message: `no worker finished this question: ${message}`,
+    message: cutToBytes(`no worker finished this question: ${message}`, MESSAGE_BYTES),
     tries: [],
     scope: 'prompt',
   };

@@ -10,7 +10,7 @@ const SAVE_EVERY_IMAGES = 10;
 const SAVE_EVERY = '30 seconds';
 const SAVE_GAP_AFTER_ERROR_MS = 5_000;
 
-/** Beyond so many pictures `results.json` is written only when it has grown by a third; shards carry the cadence. */
+/** Beyond so many pictures `results.json` is written only when it has grown by half; shards carry the cadence. */
 export const SMALL_RUN = 1000;
 
 /** Writes what is known now. `whole`: `results.json` too, however large the run is. */

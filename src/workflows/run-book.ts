@@ -21,6 +21,12 @@ import { batchesIn, type BatchPlace, placeOf } from './partition.ts';
 
 const FAILURES_KEPT = 50;
 
+/**
+ * A large run's `results.json` is written again when it has grown by half: all its writings together are then four times
+ * its final size at most (3 for those before the last one), and with shards and records the run's bytes stay below six.
+ */
+const GROWN = 1.5;
+
 /** A batch to start that has been started before. */
 export interface BatchAgain {
   batch: number;
@@ -108,7 +114,7 @@ export interface RunBook {
   /** What is known now is about to be saved. */
   saving(): void;
   unsavedImages(): number;
-  /** Whether `results.json` of a large run is to be written again: grown by a third, or a new kind of failure. */
+  /** Whether `results.json` of a large run is to be written again: grown by half, or a new kind of failure. */
   fullSaveIsDue(): boolean;
   saved(full: boolean): void;
   /** The sums as the last results have them, with what batches had answered that were cut short. */
@@ -326,7 +332,7 @@ export function createRunBook(
     },
     changed: () => changed,
     unsavedImages: () => counts().images - savedImages,
-    fullSaveIsDue: () => counts().images >= savedFullAt * (4 / 3) || failureKinds() > savedKinds,
+    fullSaveIsDue: () => counts().images >= savedFullAt * GROWN || failureKinds() > savedKinds,
     saving() {
       changed = false;
     },

@@ -10,6 +10,7 @@ import {
 import { isAccountLimits } from '../shared/limits.ts';
 import { checkRetry } from '../shared/run-input.ts';
 import type { Block, PlanSummary, Retry } from '../shared/types.ts';
+import { tellsOfBlockOnce } from './changes.ts';
 import { createGate, type Gate } from './gate.ts';
 import {
   batchBlockedSignal,
@@ -182,10 +183,13 @@ export function createRunControl(plan: PlanSummary, book: RunBook): RunControl {
   function block(why: Block, batch: number | null): void {
     log.error(`blocked: ${why.reason}`, { run: plan.run, remedy: why.remedy });
     blockedBatch = batch;
-    heardFrom.clear();
+    // Each probe that finds the cause still there says so; who was told to stop needs no telling again, nor says it again.
+    const stopped = (book.block !== null || book.paused) && tellsOfBlockOnce();
+    if (!stopped) heardFrom.clear();
     gate.close();
     book.setBlocked(why);
-    tellChildren();
+    if (stopped) showDetails();
+    else tellChildren();
   }
 
   function tell(child: Batch): void {
