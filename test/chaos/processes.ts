@@ -137,10 +137,19 @@ function started(
   return watched(child);
 }
 
+const alive = new Set<ChildProcess>();
+
 /** No process outlives this one. */
 function watched(child: ChildProcess): ChildProcess {
-  const end = (): void => void child.kill('SIGKILL');
-  process.once('exit', end);
-  child.once('exit', () => process.off('exit', end));
+  if (alive.size === 0) process.once('exit', endAll);
+  alive.add(child);
+  child.once('exit', () => {
+    alive.delete(child);
+    if (alive.size === 0) process.off('exit', endAll);
+  });
   return child;
+}
+
+function endAll(): void {
+  for (const child of alive) child.kill('SIGKILL');
 }
