@@ -41,6 +41,8 @@ export async function startFakeGcs(): Promise<FakeGcs> {
   const server = spawn(binary, [...options, '-backend', 'memory', '-log-level', 'error'], {
     stdio: 'ignore',
   });
+  const kill = (): void => void server.kill('SIGKILL');
+  process.once('exit', kill);
   await answers(`${endpoint}/storage/v1/b?project=test`, server);
   const credentialsFile = path.join(folder, 'service-account.json');
   await writeFile(credentialsFile, throwAwayKey());
@@ -58,6 +60,7 @@ export async function startFakeGcs(): Promise<FakeGcs> {
       return String(file.metadata.generation);
     },
     async close() {
+      process.off('exit', kill);
       const ended = new Promise((resolve) => server.once('exit', resolve));
       if (server.exitCode === null && server.kill('SIGKILL')) await ended;
       await rm(folder, { recursive: true, force: true });
