@@ -85,7 +85,8 @@ describe('a full disk', () => {
 
       const began = Date.now();
       const [status, resume] = await Promise.all([place.run(['status']), place.run(['resume'])]);
-      expect(Date.now() - began).toBeLessThan(20_000);
+      // Nobody hangs; how soon they are told depends on how busy the machine is.
+      expect(Date.now() - began).toBeLessThan(60_000);
       expect(status.code).toBe(0);
       expect(status.out).toContain(place.dataDir);
       expect(resume.code).toBe(1);
