@@ -69,12 +69,21 @@ const imports = (patterns) => ({ '@typescript-eslint/no-restricted-imports': ['e
 
 const filesOf = (layer) => [`src/${layer}/**/*.ts`, `src/${layer}.ts`];
 
+/** The page's application runs in a browser: of ours it sees what it says to its server, and pure rules. */
+const IN_BROWSER = [
+  {
+    regex: '^(\\.\\./)+(client|workflows|activities|worker|simulator|config|logger|cli)(/|\\.ts$)',
+    message: 'src/web/app may import: shared, ../api.ts, its own files.',
+  },
+  { regex: NODE, message: 'There is no Node in a browser.' },
+];
+
 export default defineConfig(
   { ignores: ['dist/', 'dist.*/', 'node_modules/', 'results/', '.image-analysis/', 'coverage/'] },
   { linterOptions: { noInlineConfig: true } },
   js.configs.recommended,
   {
-    files: ['**/*.ts'],
+    files: ['**/*.{ts,tsx}'],
     extends: [tseslint.configs.recommendedTypeChecked],
     languageOptions: { parserOptions: { projectService: true, tsconfigRootDir: import.meta.dirname } },
     rules: {
@@ -114,6 +123,7 @@ export default defineConfig(
     files: filesOf(layer),
     rules: imports([...restricted(layer), VENDORS, PROCESS]),
   })),
+  { files: ['src/web/app/**/*.{ts,tsx}'], rules: imports([...IN_BROWSER, VENDORS, PROCESS]) },
   { files: ['src/worker/adapters/**/*.ts'], rules: imports([...restricted('worker'), PROCESS]) },
   {
     files: ['src/workflows/**/*.ts'],

@@ -14,6 +14,7 @@ const CHECKS = [
   ['build', [join(root, 'scripts', 'build.mjs')]],
   ['lint', [tool('eslint', 'bin', 'eslint.js'), '.']],
   ['types', [tool('typescript', 'bin', 'tsc'), '--noEmit']],
+  ['page', [tool('typescript', 'bin', 'tsc'), '--noEmit', '-p', join('src', 'web', 'app')]],
   ['format', [tool('prettier', 'bin', 'prettier.cjs'), '--check', '.']],
   ['knip', [tool('knip', 'bin', 'knip.js')]],
 ];
