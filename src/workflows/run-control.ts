@@ -28,14 +28,11 @@ import {
 } from './messages.ts';
 import { batchesIn } from './partition.ts';
 import { findMissing } from './policies.ts';
+import { FIRST_PROBE_MS, nextWaitMs } from './probe-interval.ts';
 import type { RunBook } from './run-book.ts';
 import { runDetails } from './run-details.ts';
 import { publishState } from './run-start.ts';
 import { tellPerson } from './tell-person.ts';
-
-/** A blocked run tries one call after 30 seconds, then after twice the time, up to 10 minutes. */
-const FIRST_PROBE_MS = 30_000;
-const LAST_PROBE_MS = 600_000;
 
 /** Whom a run tells of a block hears of the next one after so long at the earliest. */
 const TOLD_AGAIN_MS = 15 * 60_000;
@@ -221,7 +218,7 @@ export function createRunControl(plan: PlanSummary, book: RunBook): RunControl {
         wait = FIRST_PROBE_MS;
         continue;
       }
-      wait = Math.min(wait * 2, LAST_PROBE_MS);
+      wait = nextWaitMs(wait, Date.now() - Date.parse(book.block?.since ?? ''));
       // The batch may have ended since; any other call shows as well whether the cause is gone.
       const child =
         blockedBatch === null ? undefined : (children.get(blockedBatch) ?? [...children.values()][0]);
