@@ -13,6 +13,7 @@ import type {
   ResumeInput,
   Route,
   RunInput,
+  ServerIdentity,
 } from '../shared/types.ts';
 import { SCHEMA_CHARS } from './answer.ts';
 import { withHeartbeat } from './heartbeat.ts';
@@ -46,6 +47,8 @@ export interface PlanDeps {
   api: 'responses' | 'chat';
   route: Route;
   maxOutputTokens: number;
+  /** The server that this worker works for. */
+  server: ServerIdentity;
   /** Search attributes that the namespace has. */
   searchAttributes: () => Promise<string[]>;
   /** Name and version of this program. */

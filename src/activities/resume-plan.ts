@@ -1,5 +1,14 @@
 import { files } from '../shared/names.ts';
-import type { Account, ImagePage, Plan, PlanSummary, Progress, ResumeInput } from '../shared/types.ts';
+import { isEnd } from '../shared/run-state.ts';
+import type {
+  Account,
+  ImagePage,
+  Plan,
+  PlanSummary,
+  Progress,
+  ResumeInput,
+  ServerIdentity,
+} from '../shared/types.ts';
 import { checkModel, summaryOf } from './plan-parts.ts';
 import type { PlanDeps } from './plan-run.ts';
 import { invalidInput } from './run-failure.ts';
@@ -31,13 +40,15 @@ export async function resumePlan(
     );
   }
   checkAccount(plan, deps.account);
+  const record = await store.read(files.progress);
+  const progress =
+    record === null ? null : parsed<Partial<Progress>>(record, `${results}/${files.progress}`);
+  if (input.serverIsGone !== true) checkServer(plan, progress, deps.server);
   // A run whose folder was moved goes on where it is now.
   const here: Plan = { ...plan, results };
   await checkOnly(input.only ?? [], here, (page) => store.read(files.page(page)));
   await checkModel(deps.model, plan.model);
-  const progress = await store.read(files.progress);
-  const { startedAt = plan.createdAt, activeMs = 0 } =
-    progress === null ? {} : parsed<Partial<Progress>>(progress, `${results}/${files.progress}`);
+  const { startedAt = plan.createdAt, activeMs = 0 } = progress ?? {};
   return summaryOf(deps, {
     plan: here,
     hash: planHash(text),
@@ -54,6 +65,16 @@ function checkAccount({ run, account }: Plan, own: Account): void {
   throw invalidInput(
     `resumeOf: run ${run} was asked of ${named(account)}, but this worker serves ${named(own)}. ` +
       'Start a worker with the same ACCOUNT and OPENAI_BASE_URL',
+  );
+}
+
+/** Two servers that work at one run would pay twice for the same answers: the one that has not ended it has it. */
+function checkServer({ run }: Plan, progress: Partial<Progress> | null, own: ServerIdentity): void {
+  const { server, state } = progress ?? {};
+  if (server === undefined || server.id === own.id || (state !== undefined && isEnd(state))) return;
+  throw invalidInput(
+    `resumeOf: run ${run} belongs to another server, which has not ended it: ${server.label}. This one is ` +
+      `${own.label}. Go on with it there; if that server or its data is gone for good, add "serverIsGone": true`,
   );
 }
 

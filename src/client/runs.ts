@@ -1,7 +1,8 @@
 import { files } from '../shared/names.ts';
 import type { ListRuns, OpenStore, ResultStore } from '../shared/result-store.ts';
 import type { ResultsFile } from '../shared/results.ts';
-import type { Plan, Progress, RunState } from '../shared/types.ts';
+import { isEnd } from '../shared/run-state.ts';
+import type { Plan, Progress } from '../shared/types.ts';
 
 /** What a run's folder says of it. Written by a worker; nothing here needs one. */
 export interface RecordedRun {
@@ -30,12 +31,7 @@ export interface Runs {
   results(recorded: RecordedRun): Promise<ResultsFile | null>;
 }
 
-/** States from which a run does not go on. */
-const ENDED: readonly RunState[] = ['complete', 'incomplete', 'cancelled', 'failed'];
-
 const IS_TIME = /^\d{8}_\d{6}$/;
-
-export const isEnd = (state: RunState): boolean => ENDED.includes(state);
 
 export const hasEnded = ({ progress }: RecordedRun): boolean => progress !== null && isEnd(progress.state);
 

@@ -1,7 +1,7 @@
 import { WorkflowExecutionAlreadyStartedError } from '@temporalio/client';
 import type { Priority } from '@temporalio/common';
 import { ANALYZE_IMAGES, runNameOf, workflowIdOf } from '../shared/names.ts';
-import type { ResumeInput, Retry, RunInput } from '../shared/types.ts';
+import type { ResumeInput, RunInput } from '../shared/types.ts';
 import type { Server } from './connection.ts';
 import { UsageError } from './deps.ts';
 import type { RecordedRun } from './runs.ts';
@@ -69,7 +69,7 @@ export async function startRun(
 export async function startAgain(
   server: Server,
   { run, root, place, plan }: RecordedRun,
-  retry: Retry,
+  retry: Omit<ResumeInput, 'resumeOf' | 'results'>,
   earlier: Priority | undefined,
 ): Promise<boolean> {
   const input: ResumeInput = { resumeOf: run, results: root, ...retry };

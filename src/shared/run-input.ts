@@ -93,6 +93,7 @@ const retryRules = { refused: yesOrNo, only: pictures };
 const resumeRules: { [F in keyof Required<ResumeInput>]: Rule } = {
   resumeOf: runName,
   results: place,
+  serverIsGone: yesOrNo,
   ...retryRules,
 };
 

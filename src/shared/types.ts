@@ -95,6 +95,8 @@ export interface ResumeInput extends Retry {
   resumeOf: string;
   /** Place that holds the run's folder; the worker's own by default. */
   results?: string;
+  /** Go on here, though the run's record says that another server has not ended it: that one is gone for good. */
+  serverIsGone?: boolean;
 }
 
 /** Input of the workflow `analyzeImages`: what a person gives. Only `source` is required. */

@@ -24,6 +24,7 @@ export async function plannedRun(
     api: config.api,
     route: config.route,
     maxOutputTokens: config.maxOutputTokens,
+    server: { id: 'test', label: 'a test' },
     searchAttributes: () => Promise.resolve([]),
   });
   const start = {

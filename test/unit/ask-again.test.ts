@@ -53,6 +53,7 @@ test.each([
     const went = await goOn(justStarted, recorded, {
       retry,
       asksAgain: true,
+      serverIsGone: false,
       mayStart: () => Promise.resolve(),
       line: (command, flags = '') => command + flags,
     });

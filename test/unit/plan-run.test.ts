@@ -38,6 +38,7 @@ const deps = (): PlanDeps => ({
   api: 'responses',
   route: 'base64',
   maxOutputTokens: 300,
+  server: { id: 'here', label: 'this server' },
   searchAttributes: () => Promise.resolve([]),
   program: 'image-analysis 0.1.0',
 });
@@ -96,5 +97,38 @@ describe('a run that goes on, for some pictures only,', () => {
 
   test('takes one that it may still find where its listing was not finished', async () => {
     expect(await go('camera-2.jpg')).toMatchObject({ run: 'cams' });
+  });
+});
+
+describe('a run that another server has not ended', () => {
+  const recordOf = (id: string, state: string): Promise<boolean> =>
+    openFolderStore(`${root}/cams`).create(
+      files.progress,
+      JSON.stringify({ state, server: { id, label: 'the one in the cellar' } }),
+    );
+  beforeEach(() => plan({ source: '/november', name: 'cams' }, NOVEMBER));
+
+  test('is not begun here as well, from the plain `temporal` CLI either', async () => {
+    await recordOf('cellar', 'running');
+    await expect(plan({ resumeOf: 'cams' }, DECEMBER)).rejects.toMatchObject({
+      type: 'InvalidInput',
+      message:
+        'resumeOf: run cams belongs to another server, which has not ended it: the one in the cellar. This one is ' +
+        'this server. Go on with it there; if that server or its data is gone for good, add "serverIsGone": true',
+    });
+  });
+
+  test('goes on here when that server is said to be gone', async () => {
+    await recordOf('cellar', 'blocked');
+    expect(await plan({ resumeOf: 'cams', serverIsGone: true }, DECEMBER)).toMatchObject({ run: 'cams' });
+  });
+
+  test.each([
+    { id: 'here', state: 'running' },
+    { id: 'cellar', state: 'incomplete' },
+    { id: 'cellar', state: 'cancelled' },
+  ])('is none when the record says $id, $state', async ({ id, state }) => {
+    await recordOf(id, state);
+    expect(await plan({ resumeOf: 'cams' }, DECEMBER)).toMatchObject({ run: 'cams' });
   });
 });

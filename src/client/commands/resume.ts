@@ -55,7 +55,14 @@ export async function resumeCommand(
       if (flags.serverIsGone !== true)
         await refuseElsewhere(server, recorded, line('resume', `${flagsOf(retry)} --server-is-gone`));
     };
-    const { startedAgain, said } = await goOn(server, recorded, { retry, asksAgain, mayStart, line });
+    const serverIsGone = flags.serverIsGone === true;
+    const { startedAgain, said } = await goOn(server, recorded, {
+      retry,
+      asksAgain,
+      serverIsGone,
+      mayStart,
+      line,
+    });
     const { workflowId } = recorded.plan;
     display.start({
       server: server.label,
@@ -85,6 +92,8 @@ interface GoOn {
   retry: Retry;
   /** Asks again what failed of a run under way. */
   asksAgain: boolean;
+  /** The server that had not ended it is gone for good. */
+  serverIsGone: boolean;
   /** Throws where the run may not be started at this server. */
   mayStart(): Promise<void>;
   line: LineOf;
@@ -94,13 +103,14 @@ interface GoOn {
 export async function goOn(
   server: Server,
   recorded: RecordedRun,
-  { retry, asksAgain, mayStart, line }: GoOn,
+  { retry, asksAgain, serverIsGone, mayStart, line }: GoOn,
 ): Promise<{ startedAgain: boolean; said: string | null }> {
   const { workflowId } = recorded.plan;
   const { is, priority } = await standingOf(server.client, workflowId);
   if (is !== 'running') {
     await mayStart();
-    const started = await startAgain(server, recorded, retry, priority);
+    const gone = serverIsGone ? { serverIsGone } : {};
+    const started = await startAgain(server, recorded, { ...retry, ...gone }, priority);
     const flags = flagsOf(retry);
     const dropped =
       'Another command has just started this run again, and asks without your flags. ' +
