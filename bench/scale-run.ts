@@ -150,7 +150,7 @@ function databaseBytes(file: string): number {
 }
 
 function filesOf(results: string): Record<string, number> {
-  const [run = ''] = readdirSync(results);
+  const run = readdirSync(results).find((name) => !name.startsWith('.')) ?? '';
   const bytes: Record<string, number> = {};
   for (const entry of readdirSync(join(results, run), { recursive: true, withFileTypes: true })) {
     if (!entry.isFile()) continue;

@@ -1,19 +1,24 @@
 import type { Config } from '../config.ts';
+import { redact } from '../shared/redact.ts';
+import { isEnd } from '../shared/run-state.ts';
 import { DEMO_TASK_QUEUE } from '../shared/names.ts';
 import { connectRunning } from './connection.ts';
 import { standingOf } from './control-run.ts';
 import type { Deps } from './deps.ts';
 import { demoConfig } from './engine/launch.ts';
 import { countsNow, type Snapshot } from './live-view.ts';
+import { messageOf } from './errors.ts';
 import { createObserver } from './observe.ts';
 import type { Summary } from './render/summary.ts';
-import { hasEnded, isEnd, type RecordedRun } from './runs.ts';
+import { hasEnded, type RecordedRun } from './runs.ts';
 
 /** A run as it stands now, or as it was last recorded. */
 export interface RunNow {
   recorded: RecordedRun;
   /** `null` when the workflow could not be asked. */
   live: Snapshot | null;
+  /** Why a server that is there did not tell, for a person; `null` otherwise. */
+  silent: string | null;
 }
 
 /** The configuration of the server on which a run lives: the demonstration's engine, a named server, or our engine. */
@@ -24,12 +29,13 @@ export const configOf = (deps: Deps, recorded: RecordedRun): Config =>
 export async function lookAtRun(deps: Deps, recorded: RecordedRun): Promise<RunNow> {
   const config = configOf(deps, recorded);
   const server = await connectRunning(config);
-  if (server === null) return { recorded, live: null };
+  const unseen = { recorded, live: null, silent: null };
+  if (server === null) return unseen;
   try {
     const { workflowId } = recorded.plan;
     const { is } = await standingOf(server.client, workflowId);
     // Its record says all, and for the question alone a worker would replay its history of thousands of events.
-    if (is !== 'running' && hasEnded(recorded)) return { recorded, live: null };
+    if (is !== 'running' && hasEnded(recorded)) return unseen;
     const observer = createObserver({
       client: server.client,
       namespace: config.namespace,
@@ -38,9 +44,12 @@ export async function lookAtRun(deps: Deps, recorded: RecordedRun): Promise<RunN
       now: deps.now,
     });
     const seen = await observer.look();
-    if (seen?.fresh !== true) return { recorded, live: null };
+    if (seen?.fresh !== true) return unseen;
     // A workflow that was ended from outside still answers as it did before.
-    return { recorded, live: is === 'running' || isEnd(seen.progress.state) ? seen : null };
+    return { ...unseen, live: is === 'running' || isEnd(seen.progress.state) ? seen : null };
+  } catch (error) {
+    // One whose disk is full, or that refuses us: what is recorded can be told all the same.
+    return { ...unseen, silent: redact(messageOf(error), [], 300) };
   } finally {
     await server.close();
   }
@@ -49,7 +58,7 @@ export async function lookAtRun(deps: Deps, recorded: RecordedRun): Promise<RunN
 /**
  * What may be said of a run. A record that says "running" while nobody answers for the run tells of an interruption.
  */
-export function summaryNow({ recorded, live }: RunNow, now: number): Summary {
+export function summaryNow({ recorded, live }: Pick<RunNow, 'recorded' | 'live'>, now: number): Summary {
   const progress = live?.progress ?? recorded.progress;
   const { plan } = recorded;
   const state = progress?.state ?? 'planning';

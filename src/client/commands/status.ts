@@ -1,4 +1,5 @@
 import { printableJson } from '../../shared/redact.ts';
+import { isEnd } from '../../shared/run-state.ts';
 import { liveView } from '../live-view.ts';
 import { configOf, lookAtRun, summaryNow } from '../look-at-run.ts';
 import { EXIT, type Deps } from '../deps.ts';
@@ -8,7 +9,6 @@ import { lineOf, nextSteps } from '../next-steps.ts';
 import { labelled } from '../render/format.ts';
 import { plainLine } from '../render/live.ts';
 import { honestState, summaryLines } from '../render/summary.ts';
-import { isEnd } from '../runs.ts';
 
 /** `status [RUN]`: how a run stands, with or without a worker. */
 export async function statusCommand(
@@ -47,6 +47,8 @@ export async function statusCommand(
     [...labelled('BLOCKED', block.reason, width), ...labelled('', block.remedy, width)].forEach(print);
   }
   if (trouble !== null) labelled('WAITS', trouble, deps.terminal.columns()).forEach(print);
+  else if (now.silent !== null)
+    labelled('UNSURE', `The server did not tell: ${now.silent}`, deps.terminal.columns()).forEach(print);
   const { images, prompts, counts } = summary;
   const state = honestState(summary.state, counts, images * prompts.length);
   nextSteps({ ...summary, state }, lineOf(deps, recorded.run, recorded.place)).forEach(print);
