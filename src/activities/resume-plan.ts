@@ -41,8 +41,7 @@ export async function resumePlan(
   }
   checkAccount(plan, deps.account);
   const record = await store.read(files.progress);
-  const progress =
-    record === null ? null : parsed<Partial<Progress>>(record, `${results}/${files.progress}`);
+  const progress = record === null ? null : parsed<Partial<Progress>>(record, `${results}/${files.progress}`);
   if (input.serverIsGone !== true) checkServer(plan, progress, deps.server);
   // A run whose folder was moved goes on where it is now.
   const here: Plan = { ...plan, results };
