@@ -1,7 +1,7 @@
 import { files } from '../shared/names.ts';
+import { readAhead } from '../shared/read-ahead.ts';
 import type { ImagePage, ImageResult, Plan, Progress, Shard } from '../shared/types.ts';
 import type { AnsweredBatch } from './compose-results.ts';
-import { readAhead } from '../shared/read-ahead.ts';
 import type { RunFiles, RunPlace } from './run-files.ts';
 import type { AnswersOf } from './salvage-batch.ts';
 import { mergeImages, type ShardReader } from './shards.ts';

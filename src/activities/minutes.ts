@@ -1,7 +1,7 @@
 import { files } from '../shared/names.ts';
+import { readAhead } from '../shared/read-ahead.ts';
 import type { ImageResult, MinuteLine, Plan, Try } from '../shared/types.ts';
 import { type BatchLook, hasShard } from './answered-batches.ts';
-import { readAhead } from '../shared/read-ahead.ts';
 import { parsed, type RunFiles } from './run-files.ts';
 import type { ShardReader } from './shards.ts';
 

@@ -1,8 +1,8 @@
 import { addCounts, noCounts } from '../shared/counts.ts';
 import { files } from '../shared/names.ts';
+import { readAhead } from '../shared/read-ahead.ts';
 import type { ImagePage, ImageResult, IndexLine, Plan, Segment, Shard } from '../shared/types.ts';
 import { minutesOf, triesOf } from './minutes.ts';
-import { readAhead } from '../shared/read-ahead.ts';
 import { runFailure } from './run-failure.ts';
 import { checkFolder, type RunFiles, type RunPlace } from './run-files.ts';
 import { countShard } from './salvage-batch.ts';

@@ -1,13 +1,17 @@
-import type {
-  Block,
-  Detail,
-  FailureKind,
-  FailureLine,
-  Limits,
-  MinuteLine,
-  Prompt,
-  PromptResult,
-} from '../shared/types.ts';
+import type { Neighbours, PictureComparison, PictureRecord, PictureRow } from '../client/pictures/types.ts';
+import type { Block, Detail, FailureKind, FailureLine, Limits, MinuteLine, Prompt } from '../shared/types.ts';
+
+export type {
+  Cell,
+  Change,
+  ComparedRow,
+  Neighbours,
+  PictureRecord,
+  PictureRow,
+  Searched,
+  ShownAnswer,
+  Summary,
+} from '../client/pictures/types.ts';
 
 /**
  * What the page's server and its application say to each other, as JSON. Every text of it comes from a file, a model or
@@ -148,21 +152,6 @@ export interface PicturesVersion {
   version: string;
 }
 
-/** A picture's answer as a list shows it. Absent: not asked yet. */
-export type ShownAnswer = { match: boolean; count: number; description: string } | { error: FailureKind };
-
-export interface PictureRow {
-  /** Its place in the run's own order, from 0: page × 1,000 + index. */
-  at: number;
-  name: string;
-  /** From the name; `null` where it tells none. */
-  camera: string | null;
-  /** Civil time of the name, `2025-11-25T11:21:43`; `null` where it tells none. */
-  time: string | null;
-  /** By prompt id. */
-  answers: Record<string, ShownAnswer>;
-}
-
 export interface PicturePage {
   version: string;
   /** Pictures that the query finds, of all that the run has. */
@@ -175,82 +164,13 @@ export interface PicturePage {
   days: string[];
 }
 
-export interface Searched {
-  /** Pictures looked at so far. */
-  searched: number;
-  of: number;
-  found: number;
-}
-
-export interface PictureDetail {
-  at: number;
-  name: string;
-  camera: string | null;
-  time: string | null;
-  uri: string;
-  identity: string;
-  bytes: number;
-  batch: number;
-  /** ISO 8601, UTC; `null` while nothing was asked. */
-  startedAt: string | null;
-  endedAt: string | null;
-  /** In the plan's order. `null`: not asked yet. */
-  answers: { prompt: Prompt; outcome: PromptResult | null }[];
-  /** Places of the neighbours under the query, and this one's rank in it; `null` at the ends, or when it is not in it. */
-  previous: number | null;
-  next: number | null;
-  rank: number | null;
-  total: number;
+export interface PictureDetail extends PictureRecord, Neighbours {
   /** The batch's workflow in the Temporal Web UI. */
   webUi: string | null;
   retry: Action;
 }
 
-/** How pictures stand behind one cell. */
-export interface Cell {
-  /** Pictures with an answer to the prompt. */
-  answered: number;
-  matches: number;
-}
-
-export interface Summary {
-  version: string;
-  prompts: {
-    id: string;
-    name: string;
-    answered: number;
-    matches: number;
-    counted: number;
-    failed: number;
-    unasked: number;
-  }[];
-  /** Most pictures first; the name `null` gathers pictures whose name tells none. */
-  cameras: { camera: string | null; pictures: number; cells: Record<string, Cell> }[];
-  /** Hours that have pictures, in order; `null` gathers those without a time. */
-  hours: { hour: number | null; pictures: number; cells: Record<string, Cell> }[];
-  days: { day: string | null; pictures: number; cells: Record<string, Cell> }[];
-}
-
-export type Change = 'same' | 'appeared' | 'gone' | 'count' | 'newly failed' | 'newly answered';
-
-export interface Comparison {
+export interface Comparison extends PictureComparison {
   left: Pick<RunRow, 'run' | 'model' | 'startedAt' | 'state'>;
   right: Pick<RunRow, 'run' | 'model' | 'startedAt' | 'state'>;
-  /** Prompts that both have by id; `textChanged`: their words differ. */
-  prompts: { id: string; name: string; textChanged: boolean; changes: Record<Change, number> }[];
-  /** Prompt ids of one side alone. */
-  onlyLeft: string[];
-  onlyRight: string[];
-  pictures: { both: number; onlyLeft: number; onlyRight: number };
-  /** Pictures of both, by name, that have a change (or all); a page of them. */
-  total: number;
-  from: number;
-  rows: {
-    name: string;
-    left: number;
-    right: number;
-    /** Whether both saw the very same content. */
-    sameContent: boolean;
-    answers: Record<string, { change: Change; left: ShownAnswer | null; right: ShownAnswer | null }>;
-  }[];
 }

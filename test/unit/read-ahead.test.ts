@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, test } from 'vitest';
-import { readAhead } from '../../src/activities/read-ahead.ts';
+import { readAhead } from '../../src/shared/read-ahead.ts';
 
 const numbers = (n: number): number[] => Array.from({ length: n }, (_, i) => i);
 
