@@ -4,7 +4,7 @@ import { get, index } from 'cacache';
 import type { AnswerStore, StoredAnswer } from '../../activities/ports.ts';
 import { createAnswerTally, type AnswerCache } from '../../shared/answer-cache.ts';
 import { StoreError } from '../../shared/result-store.ts';
-import { createAtMost } from './at-most.ts';
+import { createAtMost } from '../../shared/at-most.ts';
 import { makeFolder, storeError } from './folder-store.ts';
 import { ANSWERS } from './store-path.ts';
 import { seal, unseal } from './stored-answer.ts';

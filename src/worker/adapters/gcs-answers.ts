@@ -2,7 +2,7 @@ import type { GetFilesOptions } from '@google-cloud/storage';
 import type { AnswerStore, StoredAnswer } from '../../activities/ports.ts';
 import { createAnswerTally, type AnswerCache } from '../../shared/answer-cache.ts';
 import { StoreError } from '../../shared/result-store.ts';
-import { createAtMost } from './at-most.ts';
+import { createAtMost } from '../../shared/at-most.ts';
 import type { Gcs, GcsPlace } from './gcs.ts';
 import { gcsProblem } from './gcs.ts';
 import { gcsStoreError, openGcsStore } from './gcs-store.ts';
