@@ -37,6 +37,10 @@ export interface Config {
   answers: string;
   /** `NOTIFY_SECRET`: what notifications are signed with; `null`: they are not. */
   notifySecret: string | null;
+  /** `PAGE_URL`: where people reach the page; `null`: at the address that it listens at. */
+  pageUrl: string | null;
+  /** `PAGE_TOKEN_FILE`: file of the token that the page asks for; absolute. `null`: it asks for none. */
+  pageTokenFile: string | null;
   /** `DATA_DIR`: the embedded engine's database, lock and logs; absolute. */
   dataDir: string;
   /** `RETENTION_DAYS`: how long the embedded server keeps ended runs, 1 to {@link LONGEST_RETENTION_DAYS}. */
@@ -140,6 +144,16 @@ export const SETTINGS = [
     what: 'What `run --notify` signs its messages with; unset: they are unsigned.',
     default: '',
   },
+  {
+    name: 'PAGE_URL',
+    what: 'Where people reach the page: runs link to it in the Temporal Web UI.',
+    default: '',
+  },
+  {
+    name: 'PAGE_TOKEN_FILE',
+    what: 'File of a token that the page asks for; needed to serve it beyond this machine.',
+    default: '',
+  },
   { name: 'DATA_DIR', what: "The embedded engine's database and logs.", default: './.image-analysis' },
   {
     name: 'RETENTION_DAYS',
@@ -205,6 +219,7 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>, cw
   const answers = text('ANSWERS');
   const cacheDir = text('CACHE_DIR');
   const deployment = text('WORKER_DEPLOYMENT');
+  const pageUrl = text('PAGE_URL');
   const placeOf = (name: SettingName, value: string): string =>
     value.startsWith('gs://') ? bucketPlace(name, value) : resolve(cwd, value);
 
@@ -230,6 +245,8 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>, cw
     results: placeOf('RESULTS', results),
     answers: answers === null ? `${placeOf('RESULTS', results)}/.answers` : placeOf('ANSWERS', answers),
     notifySecret: notifySecret(text('NOTIFY_SECRET')),
+    pageUrl: pageUrl === null ? null : httpUrl('PAGE_URL', pageUrl, 'https://pictures.example.org'),
+    pageTokenFile: text('PAGE_TOKEN_FILE') === null ? null : path('PAGE_TOKEN_FILE'),
     dataDir: path('DATA_DIR'),
     retentionDays: wholeNumber('RETENTION_DAYS', or('RETENTION_DAYS'), LONGEST_RETENTION_DAYS),
     cacheDir:
@@ -271,6 +288,8 @@ export function environmentOf(config: Config): Record<SettingName, string> {
     RESULTS: config.results,
     ANSWERS: config.answers,
     NOTIFY_SECRET: config.notifySecret ?? '',
+    PAGE_URL: config.pageUrl ?? '',
+    PAGE_TOKEN_FILE: config.pageTokenFile ?? '',
     DATA_DIR: config.dataDir,
     RETENTION_DAYS: String(config.retentionDays),
     CACHE_DIR: config.cacheDir,

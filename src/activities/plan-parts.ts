@@ -1,12 +1,13 @@
 import { ApplicationFailure } from '@temporalio/common';
 import { modelQueueOf } from '../shared/names.ts';
-import type { Account, AccountLimits, Plan, PlanSummary } from '../shared/types.ts';
+import type { AccountLimits, Plan, PlanSummary } from '../shared/types.ts';
 import { aloneBy, classify, toFailure } from './failure.ts';
+import type { PlanDeps } from './plan-run.ts';
 import { type Model, ModelError } from './ports.ts';
 
 /** What the workflow keeps of the plan. */
 export async function summaryOf(
-  deps: { taskQueue: string; account: Account; searchAttributes: () => Promise<string[]> },
+  deps: Pick<PlanDeps, 'taskQueue' | 'account' | 'searchAttributes' | 'pageUrl'>,
   about: {
     plan: Plan;
     hash: string;
@@ -32,6 +33,7 @@ export async function summaryOf(
     tokensPerCall: plan.tokensPerCall,
     searchAttributes: await deps.searchAttributes(),
     notify: plan.notify ?? null,
+    ...(deps.pageUrl === null ? {} : { page: `${deps.pageUrl}/runs/${plan.run}` }),
     earlier: about.earlier,
     warnings: about.warning === null ? [] : [about.warning],
   };

@@ -49,6 +49,8 @@ export interface PlanDeps {
   maxOutputTokens: number;
   /** The server that this worker works for. */
   server: ServerIdentity;
+  /** Where people reach the page; `null`: nobody said. */
+  pageUrl: string | null;
   /** Search attributes that the namespace has. */
   searchAttributes: () => Promise<string[]>;
   /** Name and version of this program. */

@@ -191,6 +191,8 @@ export interface PlanSummary {
   searchAttributes: string[];
   /** URL that is told when the run ends, fails or blocks; `null`: nobody is. */
   notify: string | null;
+  /** Address of the page on which the run is seen, for the Web UI; absent where it has none. */
+  page?: string;
   /** Of a run that goes on after it had ended: when it started at first, and how long it had worked; else `null`. */
   earlier: { startedAt: string; activeMs: number } | null;
   /** Shown to a person at the start (route by base64 and why, an estimate near the limit). */

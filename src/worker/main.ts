@@ -123,6 +123,7 @@ export async function startWorkers(
       earlierAnswers,
       isRunning,
       notifySecret: config.notifySecret,
+      pageUrl: config.pageUrl,
       server: await serverIdentity(
         connection.workflowService,
         config.namespace,

@@ -9,6 +9,7 @@ export function runDetails(plan: PlanSummary, progress: Progress): string {
     plan.simulated ? '**SIMULATED** - no model looked at these pictures.' : '',
     headline(progress),
     ...plan.warnings,
+    plan.page === undefined ? '' : `[Pictures and answers](${plan.page})`,
     block ? `Why: ${block.reason} What to do: ${block.remedy}` : '',
     block?.nextProbeAt ? `One call is tried at ${block.nextProbeAt}; \`resume\` tries at once.` : '',
     [

@@ -25,6 +25,7 @@ export async function plannedRun(
     route: config.route,
     maxOutputTokens: config.maxOutputTokens,
     server: { id: 'test', label: 'a test' },
+    pageUrl: null,
     searchAttributes: () => Promise.resolve([]),
   });
   const start = {

@@ -21,6 +21,8 @@ describe('defaults', () => {
       results: '/srv/analysis/results',
       answers: '/srv/analysis/results/.answers',
       notifySecret: null,
+      pageUrl: null,
+      pageTokenFile: null,
       dataDir: '/srv/analysis/.image-analysis',
       retentionDays: 30,
       address: null,
@@ -64,6 +66,8 @@ describe('a configuration as another process is given it', () => {
     RESULTS: 'gs://city/results/',
     ANSWERS: 'kept',
     NOTIFY_SECRET: '0123456789abcdef0123456789abcdef',
+    PAGE_URL: 'https://pictures.example.org',
+    PAGE_TOKEN_FILE: 'page.token',
     DATA_DIR: 'data',
     RETENTION_DAYS: '7',
     CACHE_DIR: 'cache',
@@ -145,6 +149,7 @@ test.each([
   ['OPENAI_API_KEY', 'sk-canary\nsecret'],
   ['OPENAI_BASE_URL', 'https://user:canary@host/v1'],
   ['NOTIFY_SECRET', 'canary'],
+  ['PAGE_URL', 'https://user:canary@pictures.example.org'],
 ])('a wrong %s is not repeated', (name, value) => {
   expect(() => read({ [name]: value })).toThrow(new RegExp(`^${name} holds`));
   expect(() => read({ [name]: value })).not.toThrow(/canary/);

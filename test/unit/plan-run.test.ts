@@ -39,6 +39,7 @@ const deps = (): PlanDeps => ({
   route: 'base64',
   maxOutputTokens: 300,
   server: { id: 'here', label: 'this server' },
+  pageUrl: null,
   searchAttributes: () => Promise.resolve([]),
   program: 'image-analysis 0.1.0',
 });

@@ -87,3 +87,9 @@ test('numbers stand in a table that a path cannot break, matches by question bel
   expect(details).toContain('SIMULATED');
   expect(details).toContain('URLs cannot be signed.');
 });
+
+test('they lead to the page where there is one', () => {
+  const page = 'https://pictures.example.org/runs/20251126_025312';
+  expect(runDetails({ ...plan, page }, progress('running'))).toContain(`[Pictures and answers](${page})`);
+  expect(runDetails(plan, progress('running'))).not.toContain('Pictures and answers');
+});

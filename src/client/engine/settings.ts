@@ -25,6 +25,7 @@ export function workerSettings(config: Config, token: string): Record<string, st
     PROMPTS_FILE: config.promptsFile,
     ANSWERS: config.answers,
     NOTIFY_SECRET: hashed(config.notifySecret),
+    PAGE_URL: config.pageUrl ?? '',
     RETENTION_DAYS: String(config.retentionDays),
   };
 }
