@@ -25,7 +25,8 @@ export async function drawThumbnail(name: string, bytes: Uint8Array): Promise<Ui
   // Loaded when it is first needed: its native part takes longer than the page's first answer.
   const { default: sharp } = await import('sharp');
   const input = { limitInputPixels: MOST_PIXELS, failOn: 'error', sequentialRead: true } as const;
-  const { width, height } = await sharp(bytes, input)
+  // Reads the header alone, so that an error can say how many pixels there are.
+  const { width, height } = await sharp(bytes, { ...input, limitInputPixels: false })
     .metadata()
     .catch((error: unknown) => {
       throw unreadable('its header is damaged', error);
