@@ -1,0 +1,5 @@
+import { Heading } from '../ui/heading.tsx';
+
+export function ComparePage({ left, right }: { left: string; right: string }) {
+  return <Heading title={`${left} and ${right}`} />;
+}
