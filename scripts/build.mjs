@@ -1,8 +1,9 @@
-// `npm run build`: compiles src/ into dist/ and bundles the workflows, as a worker loads them.
+// `npm run build`: compiles src/ into dist/ and bundles the workflows, as a worker loads them, and the page.
 // Works in a folder of its own and puts it in place at one stroke: a program that runs, or a second build, is not
 // disturbed half-way.
 import { chmodSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
+import { buildPage } from './build-page.mjs';
 import { StepError, report, root, run } from './lib.mjs';
 import { buildHash, checkNode } from './setup.mjs';
 
@@ -18,6 +19,7 @@ async function build() {
     await run(process.execPath, [tsc, '-p', 'tsconfig.build.json', '--outDir', folder]);
     makeExecutable(join(folder, 'cli.js'));
     writeFileSync(join(folder, 'workflow-bundle.js'), await bundle(folder));
+    await buildPage(folder);
     writeFileSync(join(folder, '.image-analysis-build'), hash);
     replaceDist(folder);
   } finally {

@@ -138,8 +138,8 @@ export function buildHash() {
     .filter((entry) => entry.isFile())
     .map((entry) => join(entry.parentPath, entry.name))
     .sort();
-  const others = ['tsconfig.json', 'tsconfig.build.json', 'scripts/build.mjs'].map((name) =>
-    join(root, name),
+  const others = ['tsconfig.json', 'tsconfig.build.json', 'scripts/build.mjs', 'scripts/build-page.mjs'].map(
+    (name) => join(root, name),
   );
   return hashOf([...sources, ...others, LOCKFILE]);
 }

@@ -30,6 +30,7 @@ beforeEach(() => {
   file('src/cli.ts', 'console.log(process.argv.slice(2).join());');
   file('bin/npm', `#!/bin/sh\necho npm >> '${at('calls')}'\nsleep 0.3\nmkdir node_modules\n`);
   chmodSync(at('bin/npm'), 0o755);
+  file('scripts/build-page.mjs', '');
   file(
     'scripts/build.mjs',
     `import { appendFileSync, cpSync, writeFileSync } from 'node:fs';
