@@ -5,6 +5,7 @@ import { createLogger, type Logger } from './logger.ts';
 import { readConfig, type Config } from './config.ts';
 import type { Deps, Terminal } from './client/deps.ts';
 import { runProgram } from './client/program.ts';
+import { colorsWanted } from './client/render/colors.ts';
 import { createGcs } from './worker/adapters/gcs.ts';
 import { createOpenAnswers } from './worker/adapters/open-answers.ts';
 import { createListRuns, createOpenStore } from './worker/adapters/open-store.ts';
@@ -58,7 +59,7 @@ function terminalOf(env: NodeJS.ProcessEnv): Terminal {
     out: process.stdout,
     err: process.stderr,
     interactive,
-    colors: interactive && !env['NO_COLOR'],
+    colors: colorsWanted(env, interactive),
     columns: () => (process.stdout.isTTY ? process.stdout.columns : 120),
   };
 }

@@ -4,7 +4,8 @@ import type { OpenAnswerCache } from '../shared/answer-cache.ts';
 import type { ListRuns, OpenStore } from '../shared/result-store.ts';
 import type { AskEvent, Estimate } from '../shared/single.ts';
 import type { RecordedAnswer, Rebuilt } from '../shared/rebuilt.ts';
-import type { PromptSet, RunInput } from '../shared/types.ts';
+import type { ImageRef, PromptSet, RunInput } from '../shared/types.ts';
+import type { RecordedRun } from './runs.ts';
 
 /** A running simulator. */
 export interface RunningSimulator {
@@ -71,6 +72,8 @@ export interface Deps {
     place: string,
     options: { answersOf: (workflowId: string) => Promise<RecordedAnswer[]> },
   ): Promise<Rebuilt>;
+  /** A small picture (JPEG, PNG or WebP) for a report; `null` where it cannot be shown. Absent where none can be made. */
+  thumbnail?: (recorded: RecordedRun, picture: ImageRef) => Promise<Uint8Array | null>;
   runWorker(config: Config, options: { logger: Logger; signal?: AbortSignal }): Promise<void>;
   startSimulator(settings: SimulatorSettings): Promise<RunningSimulator>;
   findTemporal(options: {

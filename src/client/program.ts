@@ -1,26 +1,18 @@
-import { Command, CommanderError, Option } from 'commander';
+import { Argument, Command, CommanderError, Option } from 'commander';
 import { address as checkAddress, programVersion } from '../config.ts';
-import { cancelCommand, type StopFlags } from './commands/cancel.ts';
-import { askCommand, type AskFlags } from './commands/ask.ts';
-import { cacheCommand, type CacheFlags } from './commands/cache.ts';
-import { demoCommand } from './commands/demo.ts';
-import { engineCommand } from './commands/engine.ts';
-import { limitsCommand, type LimitsFlags } from './commands/limits.ts';
-import { listCommand } from './commands/list.ts';
-import { resultsCommand, type ResultsFlags } from './commands/results.ts';
-import { pauseCommand } from './commands/pause.ts';
-import { rebuildCommand } from './commands/rebuild.ts';
-import { resumeCommand, type ResumeFlags } from './commands/resume.ts';
-import { retryFailedCommand } from './commands/retry-failed.ts';
+import type { StopFlags } from './commands/cancel.ts';
+import type { AskFlags } from './commands/ask.ts';
+import type { CacheFlags } from './commands/cache.ts';
+import type { Shell } from './commands/completion.ts';
+import type { LimitsFlags } from './commands/limits.ts';
+import type { ResultsFlags } from './commands/results.ts';
+import type { ResumeFlags } from './commands/resume.ts';
 import { plain } from './plain-lines.ts';
-import { runCommand } from './commands/run.ts';
-import { simulatorCommand, type SimulatorFlags } from './commands/simulator.ts';
-import { statusCommand } from './commands/status.ts';
-import { stopCommand } from './commands/stop.ts';
-import { uiCommand } from './commands/ui.ts';
-import { workerCommand } from './commands/worker.ts';
+import type { StatusFlags } from './commands/status.ts';
+import type { SimulatorFlags } from './commands/simulator.ts';
 import { EXIT, UsageError, type Deps } from './deps.ts';
 import { exitStatusOf, messageOf } from './errors.ts';
+import { EXPORT_FORMATS } from './export/formats.ts';
 import type { RunFlags } from './run-input.ts';
 
 const list = (value: string, before: string[] | undefined): string[] => [...(before ?? []), value];
@@ -45,6 +37,8 @@ const only = (): Option =>
 const serverIsGone = (): Option =>
   new Option('--server-is-gone', 'start the run here, though another server had not ended it');
 const stoppable = 'default: the newest one that has not ended';
+
+const SHELLS: readonly Shell[] = ['bash', 'zsh', 'fish', 'powershell'];
 
 const rpm = (): Option => new Option('--rpm <n>', 'requests a minute, for the account from now on');
 const tpm = (): Option => new Option('--tpm <n>', 'tokens a minute, for the account from now on');
@@ -97,14 +91,15 @@ function createProgram(depsOf: () => Deps, exit: (status: number) => void, outpu
     .argument('[command]')
     .addOption(json())
     .action(
-      run((deps, command: string | undefined, flags: { json?: boolean }) => {
+      run(async (deps, command: string | undefined, flags: { json?: boolean }) => {
         if (command !== undefined) {
-          const known = program.commands.map((sub) => sub.name()).filter((name) => name !== 'engine');
+          const hidden = ['engine', 'complete'];
+          const known = program.commands.map((sub) => sub.name()).filter((name) => !hidden.includes(name));
           throw new UsageError(
             `There is no command ${JSON.stringify(command)}; there are ${known.join(', ')}.`,
           );
         }
-        return demoCommand(deps, flags);
+        return (await import('./commands/demo.ts')).demoCommand(deps, flags);
       }),
     )
     .exitOverride();
@@ -135,7 +130,11 @@ function createProgram(depsOf: () => Deps, exit: (status: number) => void, outpu
     .addOption(onBlock())
     .addOption(address())
     .addOption(json())
-    .action(run((deps, source: string, flags: RunFlags) => runCommand(deps, source, flags)));
+    .action(
+      run(async (deps, source: string, flags: RunFlags) =>
+        (await import('./commands/run.ts')).runCommand(deps, source, flags),
+      ),
+    );
 
   program
     .command('resume')
@@ -149,7 +148,11 @@ function createProgram(depsOf: () => Deps, exit: (status: number) => void, outpu
     .addOption(address())
     .addOption(json())
     .addHelpText('after', plain('resume'))
-    .action(run((deps, name: string | undefined, flags: ResumeFlags) => resumeCommand(deps, name, flags)));
+    .action(
+      run(async (deps, name: string | undefined, flags: ResumeFlags) =>
+        (await import('./commands/resume.ts')).resumeCommand(deps, name, flags),
+      ),
+    );
 
   program
     .command('pause')
@@ -159,7 +162,11 @@ function createProgram(depsOf: () => Deps, exit: (status: number) => void, outpu
     .addOption(address())
     .addOption(json())
     .addHelpText('after', plain('pause'))
-    .action(run((deps, name: string | undefined, flags: StopFlags) => pauseCommand(deps, name, flags)));
+    .action(
+      run(async (deps, name: string | undefined, flags: StopFlags) =>
+        (await import('./commands/pause.ts')).pauseCommand(deps, name, flags),
+      ),
+    );
 
   program
     .command('cancel')
@@ -169,7 +176,11 @@ function createProgram(depsOf: () => Deps, exit: (status: number) => void, outpu
     .addOption(address())
     .addOption(json())
     .addHelpText('after', plain('cancel'))
-    .action(run((deps, name: string | undefined, flags: StopFlags) => cancelCommand(deps, name, flags)));
+    .action(
+      run(async (deps, name: string | undefined, flags: StopFlags) =>
+        (await import('./commands/cancel.ts')).cancelCommand(deps, name, flags),
+      ),
+    );
 
   program
     .command('retry-failed')
@@ -184,7 +195,9 @@ function createProgram(depsOf: () => Deps, exit: (status: number) => void, outpu
     .addOption(json())
     .addHelpText('after', plain('retry-failed'))
     .action(
-      run((deps, name: string | undefined, flags: ResumeFlags) => retryFailedCommand(deps, name, flags)),
+      run(async (deps, name: string | undefined, flags: ResumeFlags) =>
+        (await import('./commands/retry-failed.ts')).retryFailedCommand(deps, name, flags),
+      ),
     );
 
   program
@@ -196,25 +209,34 @@ function createProgram(depsOf: () => Deps, exit: (status: number) => void, outpu
     .addOption(model())
     .addOption(detail())
     .addOption(json())
-    .action(run((deps, picture: string, flags: AskFlags) => askCommand(deps, picture, flags)));
+    .action(
+      run(async (deps, picture: string, flags: AskFlags) =>
+        (await import('./commands/ask.ts')).askCommand(deps, picture, flags),
+      ),
+    );
 
   program
     .command('worker')
     .description('work for a Temporal server')
     .addOption(address())
     .addOption(new Option('--with-parent').hideHelp())
-    .action(run((deps, flags: { address?: string; withParent?: boolean }) => workerCommand(deps, flags)));
+    .action(
+      run(async (deps, flags: { address?: string; withParent?: boolean }) =>
+        (await import('./commands/worker.ts')).workerCommand(deps, flags),
+      ),
+    );
 
   program
     .command('status')
     .description('how a run stands, with or without a worker')
     .argument('[run]', 'default: the newest')
+    .option('--watch', 'go on showing it until it ends; Ctrl-C ends the command, not the run')
     .addOption(results())
     .addOption(address())
     .addOption(json())
     .action(
-      run((deps, name: string | undefined, flags: { json?: boolean; results?: string }) =>
-        statusCommand(deps, name, flags),
+      run(async (deps, name: string | undefined, flags: StatusFlags) =>
+        (await import('./commands/status.ts')).statusCommand(deps, name, flags),
       ),
     );
 
@@ -224,7 +246,11 @@ function createProgram(depsOf: () => Deps, exit: (status: number) => void, outpu
     .addOption(results())
     .addOption(address())
     .addOption(json())
-    .action(run((deps, flags: { json?: boolean; results?: string }) => listCommand(deps, flags)));
+    .action(
+      run(async (deps, flags: { json?: boolean; results?: string }) =>
+        (await import('./commands/list.ts')).listCommand(deps, flags),
+      ),
+    );
 
   program
     .command('limits')
@@ -234,18 +260,38 @@ function createProgram(depsOf: () => Deps, exit: (status: number) => void, outpu
     .addOption(tpm())
     .addOption(address())
     .addOption(json())
-    .action(run((deps, both: string | undefined, flags: LimitsFlags) => limitsCommand(deps, both, flags)));
+    .action(
+      run(async (deps, both: string | undefined, flags: LimitsFlags) =>
+        (await import('./commands/limits.ts')).limitsCommand(deps, both, flags),
+      ),
+    );
 
   const resultsOf = program
     .command('results')
     .helpCommand(false)
     .description('what the pictures of a run show')
     .argument('[run]', 'default: the newest')
-    .option('--match <prompt>', 'names of the pictures that match a question, one a line')
+    .option('--match <prompt>', 'the pictures that match a question; alone: their names, one a line')
     .option('--missing', 'which answers are missing and why, and how to ask again')
+    .addOption(
+      new Option('--format <form>', 'a row for each picture and question; html: a report').choices(
+        EXPORT_FORMATS,
+      ),
+    )
+    .option('--output <file>', 'write there, with --format')
+    .option('--count <n>', 'only pictures that match with a count of at least n')
+    .option('--error <kind>', 'only pictures without an answer: any, unasked, or a kind such as Refused')
+    .option('--camera <name>', 'only pictures of this camera, as their names say it')
+    .option('--day <date>', 'only pictures of this day, such as 2025-11-25')
+    .option('--hour <h>', 'only pictures of this hour of the day, 0 to 23')
+    .option('--text <words>', 'only pictures with these words in their name or a description')
     .addOption(results())
     .addOption(json())
-    .action(run((deps, name: string | undefined, flags: ResultsFlags) => resultsCommand(deps, name, flags)));
+    .action(
+      run(async (deps, name: string | undefined, flags: ResultsFlags) =>
+        (await import('./commands/results.ts')).resultsCommand(deps, name, flags),
+      ),
+    );
 
   resultsOf
     .command('rebuild')
@@ -253,7 +299,11 @@ function createProgram(depsOf: () => Deps, exit: (status: number) => void, outpu
     .argument('<run>')
     .addOption(results())
     .addOption(address())
-    .action(run((deps, name: string, flags: { results?: string }) => rebuildCommand(deps, name, flags)));
+    .action(
+      run(async (deps, name: string, flags: { results?: string }) =>
+        (await import('./commands/rebuild.ts')).rebuildCommand(deps, name, flags),
+      ),
+    );
 
   program
     .command('cache')
@@ -261,7 +311,11 @@ function createProgram(depsOf: () => Deps, exit: (status: number) => void, outpu
     .argument('<stats|prune>', 'prune removes what no run could use, and what --older-than says')
     .option('--older-than <age>', 'prune: answers written longer ago than that, such as 30d')
     .addOption(json())
-    .action(run((deps, act: string, flags: CacheFlags) => cacheCommand(deps, act, flags)));
+    .action(
+      run(async (deps, act: string, flags: CacheFlags) =>
+        (await import('./commands/cache.ts')).cacheCommand(deps, act, flags),
+      ),
+    );
 
   program
     .command('ui')
@@ -269,13 +323,15 @@ function createProgram(depsOf: () => Deps, exit: (status: number) => void, outpu
     .argument('[run]', 'default: the newest')
     .addOption(results())
     .action(
-      run((deps, name: string | undefined, flags: { results?: string }) => uiCommand(deps, name, flags)),
+      run(async (deps, name: string | undefined, flags: { results?: string }) =>
+        (await import('./commands/ui.ts')).uiCommand(deps, name, flags),
+      ),
     );
 
   program
     .command('stop')
     .description('end the embedded engine, also one that --detach left')
-    .action(run((deps) => stopCommand(deps)));
+    .action(run(async (deps) => (await import('./commands/stop.ts')).stopCommand(deps)));
 
   program
     .command('simulator')
@@ -289,12 +345,40 @@ function createProgram(depsOf: () => Deps, exit: (status: number) => void, outpu
     .option('--seed <n>', 'of faults, times and wrong answers', '1')
     .option('--fault <kind=share>', 'such as server-error=0.1; may be repeated', list, [])
     .addOption(new Option('--with-parent').hideHelp())
-    .action(run((deps, flags: SimulatorFlags) => simulatorCommand(deps, flags)));
+    .action(
+      run(async (deps, flags: SimulatorFlags) =>
+        (await import('./commands/simulator.ts')).simulatorCommand(deps, flags),
+      ),
+    );
+
+  program
+    .command('completion')
+    .description('a script that completes commands, options and names of runs in your shell')
+    .addArgument(new Argument('<shell>').choices(SHELLS))
+    .action(async (shell: Shell) =>
+      exit((await import('./commands/completion.ts')).completionCommand(shell, output.stdout)),
+    );
+
+  // What those scripts ask. Settings are read when a run's name is wanted, so that wrong ones spoil nothing else.
+  program
+    .command('complete', { hidden: true })
+    .argument('[words...]')
+    .action(async (words: string[]) =>
+      exit(
+        await (
+          await import('./commands/completion.ts')
+        ).completeCommand(program, words, depsOf, output.stdout),
+      ),
+    );
 
   program
     .command('engine', { hidden: true })
     .requiredOption('--temporal <path>')
-    .action(run((deps, flags: { temporal: string }) => engineCommand(deps, flags)));
+    .action(
+      run(async (deps, flags: { temporal: string }) =>
+        (await import('./commands/engine.ts')).engineCommand(deps, flags),
+      ),
+    );
 
   return program;
 }

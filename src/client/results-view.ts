@@ -1,59 +1,41 @@
-import type { ResultEntry, ResultsFile } from '../shared/results.ts';
+import { isFailed, isMatch, type Pictures, UNASKED } from './pictures/columns.ts';
+import type { PictureRecord } from './pictures/types.ts';
 
-/** A question's results over all pictures. */
-export interface QuestionResults {
-  id: string;
-  name: string;
-  /** Pictures with an answer. */
-  answered: number;
-  /** Of the answered, those that another run had paid for. */
-  recalled: number;
-  matches: { image: string; count: number; description: string }[];
-  /** Sum of what was counted in the matching pictures. */
-  counted: number;
-  missing: { image: string; reason: string }[];
-}
-
-/** Pure: `results.json` by question. A picture without an outcome counts as missing. */
-export function resultsByQuestion(file: ResultsFile): QuestionResults[] {
-  return file.settings.prompts.map(({ id, name }) => {
-    const entries = file.images.map((image) => ({ image: image.name, entry: image.answers[id] }));
-    const matches = entries.flatMap(({ image, entry }) =>
-      isAnswer(entry) && entry.match ? [{ image, count: entry.count, description: entry.description }] : [],
-    );
-    return {
-      id,
-      name,
-      answered: entries.filter(({ entry }) => isAnswer(entry)).length,
-      recalled: entries.filter(({ entry }) => isAnswer(entry) && entry.recalledFrom !== undefined).length,
-      matches,
-      counted: matches.reduce((sum, match) => sum + match.count, 0),
-      missing: entries.flatMap(({ image, entry }) =>
-        isAnswer(entry) ? [] : [{ image, reason: entry === undefined ? 'not asked yet' : reasonOf(entry) }],
-      ),
-    };
+/** Pure: names of the first pictures among `places` that match each question, in the plan's order of questions. */
+export function firstMatches(pictures: Pictures, places: Int32Array, most: number): string[][] {
+  return pictures.prompts.map((_, number) => {
+    const names: string[] = [];
+    for (const at of places) {
+      if (names.length === most) break;
+      if (isMatch(pictures.answer(number, at))) names.push(pictures.name(at));
+    }
+    return names;
   });
 }
 
-/** Pure: missing answers, one entry a picture and reason. */
-export function missingByPicture(
-  questions: readonly QuestionResults[],
-): { image: string; reason: string; questions: string[] }[] {
-  const found = new Map<string, { image: string; reason: string; questions: string[] }>();
-  for (const { id, missing } of questions) {
-    for (const { image, reason } of missing) {
-      const key = `${image}\n${reason}`;
-      const entry = found.get(key) ?? { image, reason, questions: [] };
-      found.set(key, { ...entry, questions: [...entry.questions, id] });
-    }
-  }
-  return [...found.values()].sort((a, b) => a.image.localeCompare(b.image));
+/**
+ * Pure: those of `places` that were asked about and lack an answer, one after the other; and how many were not asked
+ * about at all, of which there is nothing to tell one by one.
+ */
+export function placesMissing(
+  pictures: Pictures,
+  places: Int32Array,
+): { partly: Int32Array; unasked: number } {
+  const codesOf = (at: number): number[] => pictures.prompts.map((_, number) => pictures.answer(number, at));
+  const isUnasked = (at: number): boolean => codesOf(at).every((code) => code === UNASKED);
+  const partly = places.filter(
+    (at) => codesOf(at).some((code) => code === UNASKED || isFailed(code)) && !isUnasked(at),
+  );
+  return { partly, unasked: places.filter(isUnasked).length };
 }
 
-type Answered = Exclude<ResultEntry, { error: unknown }>;
-
-const isAnswer = (entry: ResultEntry | undefined): entry is Answered =>
-  entry !== undefined && !('error' in entry);
-
-const reasonOf = (entry: ResultEntry): string =>
-  'error' in entry ? `${entry.error.kind}: ${entry.error.message}` : '';
+/** Pure: why a picture's questions have no answer, one entry a reason. */
+export function missingOf({ answers }: PictureRecord): { reason: string; questions: string[] }[] {
+  const found = new Map<string, string[]>();
+  for (const { prompt, outcome } of answers) {
+    if (outcome?.ok === true) continue;
+    const reason = outcome === null ? 'not asked yet' : `${outcome.failure.kind}: ${outcome.failure.message}`;
+    found.set(reason, [...(found.get(reason) ?? []), prompt.id]);
+  }
+  return [...found].map(([reason, questions]) => ({ reason, questions }));
+}

@@ -4,10 +4,8 @@ import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { failuresSeen, lastMinute, liveView, type Snapshot } from '../../src/client/live-view.ts';
 import { summaryNow } from '../../src/client/look-at-run.ts';
-import { missingByPicture, resultsByQuestion } from '../../src/client/results-view.ts';
 import { createRuns } from '../../src/client/runs.ts';
 import { noCounts } from '../../src/shared/counts.ts';
-import type { ResultEntry, ResultsFile } from '../../src/shared/results.ts';
 import type { BatchProgress, RunState } from '../../src/shared/types.ts';
 import { listFolderRuns, openFolderStore } from '../../src/worker/adapters/folder-store.ts';
 import { planOf, progressOf } from './client-data.ts';
@@ -242,64 +240,4 @@ describe('what is said of a run without asking it', () => {
       images: 9,
     });
   });
-});
-
-test('results by question: matches, counts, and what is missing with its reason', () => {
-  const answered = (match: boolean, count: number): ResultEntry => ({
-    match,
-    count,
-    description: 'seen',
-    route: 'base64',
-    usage: null,
-    charged: 1,
-    sentAt: '2026-11-24T10:00:00Z',
-    ms: 1,
-    timings: { signMs: 0, downloadMs: 0, encodeMs: 0, waitMs: 0, modelMs: 1 },
-    tries: [],
-  });
-  const image = (name: string, answers: Record<string, ResultEntry>) => ({
-    name,
-    uri: `/pictures/${name}`,
-    identity: name,
-    bytes: 1,
-    startedAt: '',
-    endedAt: '',
-    answers,
-  });
-  const file = {
-    settings: { prompts: [{ id: 'crowd', name: 'Crowd Detection' }] },
-    images: [
-      image('a.jpg', { crowd: answered(true, 12) }),
-      image('b.jpg', { crowd: answered(false, 3) }),
-      image('c.jpg', { crowd: { error: { kind: 'Refused', message: 'declined', tries: [] } } }),
-      image('d.jpg', {}),
-    ],
-  } as unknown as ResultsFile;
-  expect(resultsByQuestion(file)).toEqual([
-    {
-      id: 'crowd',
-      name: 'Crowd Detection',
-      answered: 2,
-      recalled: 0,
-      matches: [{ image: 'a.jpg', count: 12, description: 'seen' }],
-      counted: 12,
-      missing: [
-        { image: 'c.jpg', reason: 'Refused: declined' },
-        { image: 'd.jpg', reason: 'not asked yet' },
-      ],
-    },
-  ]);
-});
-
-test('what is missing is told by picture and reason', () => {
-  const question = (id: string, missing: { image: string; reason: string }[]) => ({
-    ...{ id, name: id, answered: 0, recalled: 0, matches: [], counted: 0 },
-    missing,
-  });
-  const empty = { image: 'b.jpg', reason: 'InvalidImage: empty' };
-  const refused = { image: 'a.jpg', reason: 'Refused: declined' };
-  expect(missingByPicture([question('crowd', [empty, refused]), question('pothole', [empty])])).toEqual([
-    { ...refused, questions: ['crowd'] },
-    { ...empty, questions: ['crowd', 'pothole'] },
-  ]);
 });

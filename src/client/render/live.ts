@@ -19,8 +19,10 @@ type Paint = (text: string) => string;
 /**
  * The display of a run under way, one string a line, none wider than `width`. Every figure has its place from the first
  * look to the last; what comes and goes (a block, failures) stands below.
+ *
+ * @param keys - What the person's keys do while the run goes on.
  */
-export function liveLines(view: LiveView, width: number, colors: Colors): string[] {
+export function liveLines(view: LiveView, width: number, colors: Colors, keys = 'Ctrl-C pauses'): string[] {
   const lines: string[] = [];
   const line = (text: string, paint: Paint = (t) => t): void => void lines.push(paint(cut(text, width)));
   const fact = (label: string, text: string, paint: Paint = (t) => t): void => {
@@ -35,7 +37,7 @@ export function liveLines(view: LiveView, width: number, colors: Colors): string
     `${bar(share, room)} ${pad(percent(share), 5, 'right')}  ${clock(view.elapsedMs)}`,
     going ? colors.green : colors.yellow,
   );
-  fact('State', stateOf(view) + (going ? ' (Ctrl-C pauses)' : ''), going ? undefined : colors.yellow);
+  fact('State', stateOf(view) + (going ? ` (${keys})` : ''), going ? undefined : colors.yellow);
   line('');
   fact('Pictures', `${of(view.picturesDone, view.pictures)}${view.listing ? ' found so far' : ''} done`);
   fact(

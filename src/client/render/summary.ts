@@ -22,6 +22,9 @@ export interface Summary {
   elapsedMs: number | null;
 }
 
+/** Stands above whatever is told of a run whose model is a simulator. */
+export const SIMULATED = 'SIMULATED: no model looked at the pictures; every answer is made up.';
+
 const TITLE: Record<Summary['state'], string> = {
   planning: 'is planning',
   running: 'is running',
@@ -49,11 +52,7 @@ export function summaryLines(summary: Summary, width: number): string[] {
   const questions = summary.images * prompts.length;
   const state = honestState(summary.state, counts, questions);
   const fact = (label: string, text: string): string[] => labelled(label, text, width);
-  const title = [
-    ...(summary.simulated ? ['SIMULATED: no model looked at the pictures; every answer is made up.'] : []),
-    `Run ${summary.run} ${TITLE[state]}.`,
-    '',
-  ];
+  const title = [...(summary.simulated ? [SIMULATED] : []), `Run ${summary.run} ${TITLE[state]}.`, ''];
   if (counts === null)
     return [...title, ...fact('Recorded', 'nothing yet; results come a moment after the first answers')];
   const failures = Object.entries(counts.failures).sort(([, a], [, b]) => b - a);
