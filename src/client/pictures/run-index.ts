@@ -1,8 +1,8 @@
 import { files } from '../../shared/names.ts';
 import { readAhead } from '../../shared/read-ahead.ts';
 import type { ResultStore } from '../../shared/result-store.ts';
-import type { Plan, Progress, Shard } from '../../shared/types.ts';
 import { isEnd } from '../../shared/run-state.ts';
+import type { Plan, Progress, Shard } from '../../shared/types.ts';
 import { type Draft, draftOf, noPictures, PAGE_PICTURES, type Pictures } from './columns.ts';
 import { readJson, readPage, readShard, type ReadPage } from './read-page.ts';
 
