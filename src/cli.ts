@@ -6,8 +6,10 @@ import { readConfig, type Config } from './config.ts';
 import type { Deps, Terminal } from './client/deps.ts';
 import { runProgram } from './client/program.ts';
 import { colorsWanted } from './client/render/colors.ts';
+import type { ReadPicture } from './web/pictures.ts';
 import { createGcs } from './worker/adapters/gcs.ts';
 import { createOpenAnswers } from './worker/adapters/open-answers.ts';
+import { createOpenSource } from './worker/adapters/open-source.ts';
 import { createListRuns, createOpenStore } from './worker/adapters/open-store.ts';
 import { loadPrompts } from './worker/prompts-file.ts';
 
@@ -17,6 +19,10 @@ function createDeps(env: NodeJS.ProcessEnv): Deps {
   if (env['STORAGE_EMULATOR_HOST'] === '') delete env['STORAGE_EMULATOR_HOST'];
   const config = readConfig(env, process.cwd());
   const gcs = createGcs({ apiEndpoint: config.gcsEndpoint });
+  const openSource = createOpenSource(gcs);
+  let thumbnailOf: Deps['thumbnail'];
+  const readPicture: ReadPicture = (source, image, signal) =>
+    openSource(source, { include: [], exclude: [] }).read(image, signal);
   return {
     config,
     env,
@@ -37,6 +43,21 @@ function createDeps(env: NodeJS.ProcessEnv): Deps {
       yield* (await import('./worker/single.ts')).askPicture(...args);
     },
     rebuildResults: async (...args) => (await import('./worker/rebuild.ts')).rebuildResults(...args),
+    async servePage(settings) {
+      // Built beside this file; from the sources the last build's is served.
+      const appFolder = fileURLToPath(
+        new URL(import.meta.url.endsWith('.ts') ? '../dist/page' : './page', import.meta.url),
+      );
+      return (await import('./web/serve.ts')).servePage(settings, { readPicture, appFolder });
+    },
+    async thumbnail(...args) {
+      const [{ createThumbnailOf }, { thumbnailFolder }] = await Promise.all([
+        import('./web/thumbnail-of.ts'),
+        import('./web/serve.ts'),
+      ]);
+      thumbnailOf ??= createThumbnailOf({ read: readPicture, folder: thumbnailFolder(config.dataDir) });
+      return thumbnailOf(...args);
+    },
     runWorker: async (...args) => (await import('./worker/main.ts')).runWorker(...args),
     async startSimulator({ latencyMs, competitor, faults, requestsPerMinute, tokensPerMinute, ...rest }) {
       const { startSimulator } = await import('./simulator/server.ts');

@@ -12,7 +12,7 @@ export interface Server {
   taskQueue: string;
   /** For a person: which server, and whose. */
   label: string;
-  /** `null` when somebody else runs the server. */
+  /** `null` when somebody else runs the server, or it is only looked at. */
   engine: Engine | null;
   /** Address of a workflow's page, where we know the Web UI. */
   webUi(workflowId: string): string | null;
@@ -40,10 +40,9 @@ export async function connectServer(
     client,
     namespace: own.namespace,
     taskQueue: own.taskQueue,
-    label: `embedded Temporal server at ${engine.address} (data in ${own.dataDir})`,
+    label: embeddedLabel(engine.address, own),
     engine,
-    webUi: (workflowId) =>
-      `${engine.uiUrl}/namespaces/${own.namespace}/workflows/${encodeURIComponent(workflowId)}`,
+    webUi: (workflowId) => webUiOf(engine.uiUrl, own, workflowId),
     async close() {
       await connection.close();
       await engine.release();
@@ -72,6 +71,32 @@ export async function connectRunning(
     },
   };
 }
+
+/**
+ * Connects to a configuration's server for as long as it is wanted, and starts nothing; `null` where none answers. An
+ * embedded engine is not held by it: it ends when its own commands have, as if nobody looked.
+ */
+export async function reachServer(config: Config): Promise<Server | null> {
+  if (config.address !== null) return connectTo(config, config.address).catch(() => null);
+  const attachment = await attach(config.dataDir, { worker: false });
+  await attachment?.leave();
+  const status = attachment?.status();
+  if (status?.state !== 'ready') return null;
+  const own = engineConfig(config);
+  const server = await connectTo(own, status.address).catch(() => null);
+  if (server === null) return null;
+  return {
+    ...server,
+    label: embeddedLabel(status.address, own),
+    webUi: (workflowId) => webUiOf(status.uiUrl, own, workflowId),
+  };
+}
+
+const embeddedLabel = (address: string, { dataDir }: Config): string =>
+  `embedded Temporal server at ${address} (data in ${dataDir})`;
+
+const webUiOf = (uiUrl: string, { namespace }: Config, workflowId: string): string =>
+  `${uiUrl}/namespaces/${namespace}/workflows/${encodeURIComponent(workflowId)}`;
 
 async function connectTo(config: Config, address: string): Promise<Server> {
   let connection: Connection;

@@ -40,6 +40,29 @@ export interface Terminal {
   columns(): number;
 }
 
+/** How a command wants its page served. */
+export interface PageSettings {
+  /** The command's own. */
+  deps: Deps;
+  /** The results place whose runs are shown. */
+  root: string;
+  host: string;
+  /** 0: any free one. */
+  port: number;
+  /** Takes one of the next ports where that one is in use. */
+  orNext: boolean;
+  /** Logs nothing: a display is on the terminal. */
+  quiet: boolean;
+}
+
+/** A page that is served. */
+export interface RunningPage {
+  /** As this machine reaches it, without a slash at the end. */
+  url: string;
+  /** Ends what is under way, too. */
+  close(): Promise<void>;
+}
+
 /** All that the commands need of the outside; `cli.ts` alone puts it together. */
 export interface Deps {
   config: Config;
@@ -74,6 +97,11 @@ export interface Deps {
   ): Promise<Rebuilt>;
   /** A small picture (JPEG, PNG or WebP) for a report; `null` where it cannot be shown. Absent where none can be made. */
   thumbnail?: (recorded: RecordedRun, picture: ImageRef) => Promise<Uint8Array | null>;
+  /**
+   * Serves the page; starts no Temporal server and no worker. Throws a {@link UsageError} for an address beyond this
+   * machine without a token, and for one that cannot be listened at.
+   */
+  servePage(settings: PageSettings): Promise<RunningPage>;
   runWorker(config: Config, options: { logger: Logger; signal?: AbortSignal }): Promise<void>;
   startSimulator(settings: SimulatorSettings): Promise<RunningSimulator>;
   findTemporal(options: {

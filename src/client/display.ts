@@ -18,6 +18,8 @@ export interface StartInfo {
   results: string;
   /** The run's page in the Web UI, where we know it. */
   webUi: string | null;
+  /** The run's own page, where one is served. */
+  page: string | null;
   simulated: boolean;
 }
 
@@ -71,6 +73,7 @@ const startLines = (info: StartInfo, width: number): string[] =>
     ['Server', info.server],
     ['Run', `${info.run}${info.simulated ? ' (SIMULATED)' : ''}`],
     ['Source', info.source],
+    ...(info.page === null ? [] : [['Page', info.page]]),
     ...(info.webUi === null ? [] : [['Web UI', info.webUi]]),
   ].flatMap(([label = '', text = '']) => labelled(label, cut(text, 2000), width));
 
@@ -179,7 +182,8 @@ function jsonDisplay(terminal: Terminal): Display {
       printableJson(JSON.stringify({ event: name, at: new Date().toISOString(), ...body })),
     );
   return {
-    start: (info) => event('start', info),
+    // No page is served where a program reads.
+    start: ({ page: _none, ...info }) => event('start', info),
     planning({ waitsFor }) {
       if (waitsFor !== waitedFor) event('planning', { waitsFor });
       waitedFor = waitsFor;

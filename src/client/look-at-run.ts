@@ -3,12 +3,12 @@ import { redact } from '../shared/redact.ts';
 import { isEnd } from '../shared/run-state.ts';
 import { DEMO_TASK_QUEUE } from '../shared/names.ts';
 import { connectRunning } from './connection.ts';
-import { standingOf } from './control-run.ts';
+import { standingOf, type Standing } from './control-run.ts';
 import type { Deps } from './deps.ts';
 import { demoConfig } from './engine/launch.ts';
 import { countsNow, type Snapshot } from './live-view.ts';
 import { messageOf } from './errors.ts';
-import { createObserver } from './observe.ts';
+import { createObserver, type Observer } from './observe.ts';
 import type { Summary } from './render/summary.ts';
 import { hasEnded, type RecordedRun } from './runs.ts';
 
@@ -22,7 +22,7 @@ export interface RunNow {
 }
 
 /** The configuration of the server on which a run lives: the demonstration's engine, a named server, or our engine. */
-export const configOf = (deps: Deps, recorded: RecordedRun): Config =>
+export const configOf = (deps: Pick<Deps, 'config' | 'cwd'>, recorded: RecordedRun): Config =>
   recorded.plan.modelQueue.startsWith(DEMO_TASK_QUEUE) ? demoConfig(deps.config, deps.cwd) : deps.config;
 
 /** Asks the workflow when its server is up, and is content with the record otherwise. Never starts anything. */
@@ -32,27 +32,35 @@ export async function lookAtRun(deps: Deps, recorded: RecordedRun): Promise<RunN
   const unseen = { recorded, live: null, silent: null };
   if (server === null) return unseen;
   try {
-    const { workflowId } = recorded.plan;
-    const { is } = await standingOf(server.client, workflowId);
-    // Its record says all, and for the question alone a worker would replay its history of thousands of events.
-    if (is !== 'running' && hasEnded(recorded)) return unseen;
     const observer = createObserver({
       client: server.client,
       namespace: config.namespace,
-      workflowId,
+      workflowId: recorded.plan.workflowId,
       store: deps.openStore(recorded.place),
       now: deps.now,
     });
-    const seen = await observer.look();
-    if (seen?.fresh !== true) return unseen;
-    // A workflow that was ended from outside still answers as it did before.
-    return { ...unseen, live: is === 'running' || isEnd(seen.progress.state) ? seen : null };
+    const { is } = await standingOf(server.client, recorded.plan.workflowId);
+    return { ...unseen, live: await lookLive(is, recorded, observer) };
   } catch (error) {
     // One whose disk is full, or that refuses us: what is recorded can be told all the same.
     return { ...unseen, silent: redact(messageOf(error), [], 300) };
   } finally {
     await server.close();
   }
+}
+
+/** What a run's workflow says of it now; `null` where its record says all, or nobody answers for it. */
+export async function lookLive(
+  is: Standing['is'],
+  recorded: RecordedRun,
+  observer: Observer,
+): Promise<Snapshot | null> {
+  // For the question alone a worker would replay the history of a run that has ended, of thousands of events.
+  if (is !== 'running' && hasEnded(recorded)) return null;
+  const seen = await observer.look();
+  if (seen?.fresh !== true) return null;
+  // A workflow that was ended from outside still answers as it did before.
+  return is === 'running' || isEnd(seen.progress.state) ? seen : null;
 }
 
 /**

@@ -8,7 +8,11 @@ import type { Summary } from './render/summary.ts';
 export type LineOf = (command: string, flags?: string) => string;
 
 /** Lines for a run at a place. They name its results place and server where the settings name others. */
-export function lineOf(deps: Deps, run: string, place: string): LineOf {
+export function lineOf(
+  deps: Pick<Deps, 'config' | 'calledAs' | 'addressFlag'>,
+  run: string,
+  place: string,
+): LineOf {
   const root = place.slice(0, -(run.length + 1));
   const results = root === deps.config.results ? '' : ` --results ${quoted(root)}`;
   const address = deps.addressFlag === undefined ? '' : ` --address ${deps.addressFlag}`;

@@ -9,6 +9,7 @@ import type { ResultsFlags } from './commands/results.ts';
 import type { ResumeFlags } from './commands/resume.ts';
 import { plain } from './plain-lines.ts';
 import type { StatusFlags } from './commands/status.ts';
+import type { ServeFlags } from './commands/serve.ts';
 import type { SimulatorFlags } from './commands/simulator.ts';
 import { EXIT, UsageError, type Deps } from './deps.ts';
 import { exitStatusOf, messageOf } from './errors.ts';
@@ -30,6 +31,9 @@ const onBlock = (): Option =>
 const prompts = (): Option => new Option('--prompts <file>', 'YAML file of questions (PROMPTS_FILE)');
 const model = (): Option => new Option('--model <name>', 'model that sees pictures (MODEL)');
 const detail = (): Option => new Option('--detail <low|high|auto>', 'how finely it looks (IMAGE_DETAIL)');
+
+const noPage = (): Option =>
+  new Option('--no-page', 'serve no page beside the run (it is served where a person is at a terminal)');
 
 const refused = (): Option => new Option('--refused', 'ask those again, too, that the model declined');
 const only = (): Option =>
@@ -89,9 +93,10 @@ function createProgram(depsOf: () => Deps, exit: (status: number) => void, outpu
     .version(programVersion(), '-V, --version', 'name and version of the program')
     .enablePositionalOptions()
     .argument('[command]')
+    .addOption(noPage())
     .addOption(json())
     .action(
-      run(async (deps, command: string | undefined, flags: { json?: boolean }) => {
+      run(async (deps, command: string | undefined, flags: { json?: boolean; page?: boolean }) => {
         if (command !== undefined) {
           const hidden = ['engine', 'complete'];
           const known = program.commands.map((sub) => sub.name()).filter((name) => !hidden.includes(name));
@@ -128,6 +133,7 @@ function createProgram(depsOf: () => Deps, exit: (status: number) => void, outpu
     .option('--detach', 'leave the run to the engine and end')
     .option('--dry-run', 'count pictures, calls, tokens and time, and ask nothing')
     .addOption(onBlock())
+    .addOption(noPage())
     .addOption(address())
     .addOption(json())
     .action(
@@ -145,6 +151,7 @@ function createProgram(depsOf: () => Deps, exit: (status: number) => void, outpu
     .addOption(serverIsGone())
     .addOption(results())
     .addOption(onBlock())
+    .addOption(noPage())
     .addOption(address())
     .addOption(json())
     .addHelpText('after', plain('resume'))
@@ -191,6 +198,7 @@ function createProgram(depsOf: () => Deps, exit: (status: number) => void, outpu
     .addOption(serverIsGone())
     .addOption(results())
     .addOption(onBlock())
+    .addOption(noPage())
     .addOption(address())
     .addOption(json())
     .addHelpText('after', plain('retry-failed'))
@@ -315,6 +323,17 @@ function createProgram(depsOf: () => Deps, exit: (status: number) => void, outpu
       run(async (deps, act: string, flags: CacheFlags) =>
         (await import('./commands/cache.ts')).cacheCommand(deps, act, flags),
       ),
+    );
+
+  program
+    .command('serve')
+    .description('serve a page of runs, pictures and results, for this machine alone unless --host says more')
+    .option('--port <n>', '0: any free one (default: 8080, or else the next free one)')
+    .option('--host <address>', 'beyond this machine it needs PAGE_TOKEN_FILE (default: 127.0.0.1)')
+    .addOption(results())
+    .addOption(address())
+    .action(
+      run(async (deps, flags: ServeFlags) => (await import('./commands/serve.ts')).serveCommand(deps, flags)),
     );
 
   program

@@ -22,6 +22,8 @@ export interface RunFlags extends LimitFlags {
   retention?: string;
   address?: string;
   detach?: boolean;
+  /** `false`: `--no-page`. */
+  page?: boolean;
   dryRun?: boolean;
   fresh?: boolean;
   notify?: string;

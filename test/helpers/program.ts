@@ -41,6 +41,7 @@ export async function runHere(
     estimateRun: notHere,
     askPicture: notHere,
     rebuildResults: notHere,
+    servePage: notHere,
     runWorker: notHere,
     startSimulator: notHere,
     findTemporal: notHere,

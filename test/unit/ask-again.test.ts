@@ -1,7 +1,7 @@
 import { WorkflowExecutionAlreadyStartedError } from '@temporalio/client';
 import { expect, test } from 'vitest';
 import { nearest, retryOf } from '../../src/client/ask-again.ts';
-import { goOn } from '../../src/client/commands/resume.ts';
+import { goOn } from '../../src/client/go-on.ts';
 import type { Server } from '../../src/client/connection.ts';
 import { planOf } from './client-data.ts';
 

@@ -10,7 +10,7 @@ import { createRuns, hasEnded, type RecordedRun } from '../runs.ts';
 import { startAndFollow } from './run.ts';
 
 /** No command at all: analyses the sample pictures with a simulated model. Spends nothing, whatever keys are set. */
-export async function demoCommand(deps: Deps, flags: { json?: boolean }): Promise<number> {
+export async function demoCommand(deps: Deps, flags: { json?: boolean; page?: boolean }): Promise<number> {
   const config = demoConfig(deps.config, deps.cwd);
   const say = (line: string): void =>
     void deps.terminal[flags.json === true ? 'err' : 'out'].write(`${line}\n`);

@@ -15,6 +15,7 @@ import {
 import { lineOf } from '../next-steps.ts';
 import { noWorker } from '../notices.ts';
 import { workersPoll } from '../observe.ts';
+import { type PageBeside, pageBeside } from '../page-beside.ts';
 import { estimateLines } from '../render/estimate.ts';
 import { priorityOf, runInputOf, type RunFlags } from '../run-input.ts';
 import { plural } from '../../shared/phrases.ts';
@@ -120,7 +121,7 @@ export async function startAndFollow(
   config: Config,
   input: Awaited<ReturnType<typeof runInputOf>>,
   options: {
-    flags: Pick<RunFlags, 'json' | 'onBlock' | 'detach'>;
+    flags: Pick<RunFlags, 'json' | 'onBlock' | 'detach' | 'page'>;
     /** As {@link priorityOf} reads it. */
     priority: number | null;
     /** Limits to set at the account before the run starts. */
@@ -133,6 +134,7 @@ export async function startAndFollow(
   const onBlock = onBlockOf(deps, flags.onBlock);
   const display = createDisplay(deps.terminal, { json: flags.json === true, now: deps.now });
   const server = await connectServer(deps, config, { worker: true, log: (line) => display.say(line) });
+  let page: PageBeside | null = null;
   try {
     const { simulated } = config.account;
     const said = options.limits === null ? null : await setLimits(server, config, options.limits);
@@ -142,10 +144,12 @@ export async function startAndFollow(
       { ...input, results },
       { simulated: simulated && server.engine !== null, priority, now: deps.now(), calledAs: deps.calledAs },
     );
+    page = await pageBeside(deps, flags, started, (text) => display.say(text));
     display.start({
       server: server.label,
       ...started,
       source: input.source,
+      page: page.url,
       webUi: server.webUi(started.workflowId),
       simulated,
     });
@@ -159,6 +163,7 @@ export async function startAndFollow(
       hints: options.hints,
     });
   } finally {
+    await page?.close();
     await server.close();
   }
 }

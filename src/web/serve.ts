@@ -1,0 +1,25 @@
+import { join } from 'node:path';
+import { reachServer } from '../client/connection.ts';
+import type { PageSettings, RunningPage } from '../client/deps.ts';
+import type { ReadPicture } from './pictures.ts';
+import { startPage } from './server.ts';
+import { readToken } from './token.ts';
+
+/** Folder of the thumbnails below `DATA_DIR`, for the page and the reports alike. */
+export const thumbnailFolder = (dataDir: string): string => join(dataDir, 'thumbnails');
+
+/** Serves the page with the settings of a command. Throws as `startPage` and `readToken` do. */
+export async function servePage(
+  { deps, root, host, port, orNext, quiet }: PageSettings,
+  { readPicture, appFolder }: { readPicture: ReadPicture; appFolder: string },
+): Promise<RunningPage> {
+  const { config, now } = deps;
+  return startPage({
+    ...{ deps, root, host, port, orNext, appFolder, readPicture, now },
+    token: config.pageTokenFile === null ? null : await readToken(config.pageTokenFile),
+    pageUrl: config.pageUrl,
+    connect: reachServer,
+    thumbnails: thumbnailFolder(config.dataDir),
+    logger: quiet ? deps.logger.child({}, { level: 'silent' }) : deps.logger,
+  });
+}
