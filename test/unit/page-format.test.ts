@@ -1,0 +1,52 @@
+import { expect, test } from 'vitest';
+import {
+  civil,
+  civilDay,
+  compact,
+  count,
+  counted,
+  duration,
+  fileSize,
+  percent,
+  roughly,
+  shareOf,
+} from '../../src/web/app/format.ts';
+
+test.each([
+  [count(28_000), '28,000'],
+  [compact(28_400), '28.4K'],
+  [compact(950), '950'],
+  [counted(1, 'picture'), '1 picture'],
+  [counted(4_000, 'picture'), '4,000 pictures'],
+  [counted(0, 'picture'), '0 pictures'],
+  [duration(450), '450 ms'],
+  [duration(9_300), '9.3 s'],
+  [duration(59_960), '1 min 00 s'],
+  [duration(125_000), '2 min 05 s'],
+  [duration(71 * 60_000), '1 h 11 min'],
+  [duration(51 * 3_600_000), '2 d 3 h'],
+  [duration(null), 'unknown'],
+  [duration(Number.NaN), 'unknown'],
+  [roughly(20_000), 'less than a minute'],
+  [roughly(12 * 60_000), '12 min'],
+  [roughly(200 * 60_000), '3 h 20 min'],
+  [roughly(100 * 3_600_000), '4 d'],
+  [percent(0), '0 %'],
+  [percent(0.0001), '< 1 %'],
+  [percent(0.379), '37 %'],
+  [percent(0.9999), '99 %'],
+  [percent(1), '100 %'],
+  [civilDay('2025-11-25'), '25 Nov 2025'],
+  [civil('2025-11-25T11:21:43'), '25 Nov 2025, 11:21:43'],
+  [civil('2025-11-25'), '25 Nov 2025'],
+  [fileSize(999), '999 B'],
+  [fileSize(764_720), '764.7 kB'],
+  [fileSize(2_500_000), '2.5 MB'],
+])('%s', (said, expected) => expect(said).toBe(expected));
+
+test.each([
+  [1, 2, 0.5],
+  [3, 2, 1],
+  [-1, 2, 0],
+  [0, 0, 0],
+])('%d of %d is %d', (n, total, share) => expect(shareOf(n, total)).toBe(share));
