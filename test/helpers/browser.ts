@@ -50,21 +50,28 @@ export const whyNoBrowser = (): string | null =>
 /**
  * Chromium with its own protection on. Its package's `chromium.args` are not used: they hold `--disable-web-security`,
  * with which a cross-origin test proves nothing, and `--single-process`, with which closing one context ends it.
+ *
+ * `rebound`: names of hosts that lead to 127.0.0.1, as a name server in a stranger's hand would have it.
  */
-export async function openBrowser(): Promise<TestBrowser> {
+export async function openBrowser(options: { rebound?: readonly string[] } = {}): Promise<TestBrowser> {
   const why = whyNoBrowser();
   if (why !== null) throw new Error(why);
-  const browser = await launch();
+  const browser = await launch(options.rebound ?? []);
   return {
     open: (view = viewOf('desk', 'light')) => openPage(browser, view),
     close: () => browser.close(),
   };
 }
 
-async function launch(): Promise<Browser> {
+async function launch(rebound: readonly string[]): Promise<Browser> {
   const executablePath = await chromium.executablePath();
+  const rules = rebound.map((host) => `MAP ${host} 127.0.0.1`).join(', ');
+  const args = ['--no-sandbox', '--disable-dev-shm-usage'];
   try {
-    return await playwright.launch({ executablePath, args: ['--no-sandbox', '--disable-dev-shm-usage'] });
+    return await playwright.launch({
+      executablePath,
+      args: rules === '' ? args : [...args, `--host-resolver-rules=${rules}`],
+    });
   } catch (error) {
     throw new Error(
       'Chromium does not start. Where it names a shared library that is missing, install it (Debian and Ubuntu: ' +
@@ -113,3 +120,18 @@ export async function axeFindings(page: Page): Promise<string[]> {
 /** How far the page is wider than its window, in pixels: on a phone nothing may have to be pushed sideways. */
 export const overflow = (page: Page): Promise<number> =>
   page.evaluate('document.documentElement.scrollWidth - document.documentElement.clientWidth');
+
+/** Waits until nothing is loading any more: no grey lines, and every picture in the window is there or said not to be. */
+export async function settled(page: Page, ms = 30_000): Promise<void> {
+  const end = Date.now() + ms;
+  for (let quiet = 0; quiet < 3;) {
+    const loading = await page.evaluate<number>(LOADING);
+    quiet = loading === 0 ? quiet + 1 : 0;
+    if (Date.now() > end) throw new Error(`${loading} things are still loading after ${ms} ms`);
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+}
+
+/** Runs in the browser. What is below the window is loaded when it comes into view. */
+const LOADING = `document.querySelectorAll('[class*="skeleton"], .thumb-waiting').length +
+  [...document.images].filter((image) => !image.complete && image.getBoundingClientRect().top < innerHeight).length`;
