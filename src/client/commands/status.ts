@@ -1,9 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createLogUpdate } from 'log-update';
 import pc from 'picocolors';
+import { noCounts } from '../../shared/counts.ts';
 import { printableJson } from '../../shared/redact.ts';
 import { isEnd } from '../../shared/run-state.ts';
-import { liveView, type LiveView } from '../live-view.ts';
+import { liveView } from '../live-view.ts';
 import { configOf, lookAtRun, summaryNow, type RunNow } from '../look-at-run.ts';
 import { EXIT, type Deps } from '../deps.ts';
 import { engineTrouble } from '../engine/open-engine.ts';
@@ -12,7 +13,7 @@ import { onInterrupt } from '../interrupt.ts';
 import { lineOf, nextSteps } from '../next-steps.ts';
 import { labelled } from '../render/format.ts';
 import { liveLines, plainLine } from '../render/live.ts';
-import { honestState, summaryLines } from '../render/summary.ts';
+import { honestState, recordLine, summaryLines } from '../render/summary.ts';
 import { createWatcher } from '../watch.ts';
 
 export interface StatusFlags {
@@ -55,6 +56,7 @@ export async function statusCommand(
 }
 
 const LOOK_MS = 1000;
+const KEYS = 'Ctrl-C ends this view';
 
 /** Tells how a run stands in its own way: as one says it, and what it waits for where its engine cannot go on. */
 interface Face {
@@ -67,23 +69,19 @@ function faceOf(deps: Deps): Face {
   const { terminal } = deps;
   const print = (line: string): void => void terminal.out.write(`${line}\n`);
   if (!terminal.interactive) {
-    const changes = eachChange(deps, (_deps, now) => {
-      const view = viewOf(now, deps.now());
-      return [view === null ? `${now.recorded.run} · nothing recorded yet` : plainLine(view)];
-    });
-    return { ...changes, end: (now, trouble) => textLines(deps, now, trouble).forEach(print) };
+    const { show } = eachChange(deps, (_deps, now) => [lineOfChange(now, deps.now())]);
+    return { show, end: (now, trouble) => textLines(deps, now, trouble).forEach(print) };
   }
   const live = createLogUpdate(terminal.out);
   const colors = pc.createColors(terminal.colors);
   return {
     show(now, trouble) {
-      const view = viewOf(now, deps.now());
       const width = terminal.columns();
       const waits = trouble === null ? [] : ['', ...labelled('WAITS', trouble, width)];
       const lines =
-        view === null
-          ? textLines(deps, now, trouble)
-          : [...liveLines(view, width, colors, 'Ctrl-C ends this view'), ...waits];
+        now.live === null
+          ? [...textLines(deps, now, trouble), '', `(${KEYS})`]
+          : [...liveLines(liveView(now.live, deps.now()), width, colors, KEYS), ...waits];
       live(lines.join('\n'));
     },
     end(now, trouble) {
@@ -94,14 +92,14 @@ function faceOf(deps: Deps): Face {
   };
 }
 
-/** The clock alone, the seconds left and the last minute's figures are no change. */
+/** The clock alone, the time left and the last minute's figures are no change. */
 function eachChange(deps: Deps, lines: (deps: Deps, now: RunNow, trouble: string | null) => string[]): Face {
   let last = '';
   const show = (now: RunNow, trouble: string | null): void => {
-    const view = viewOf(now, deps.now());
-    const { state, fresh, pictures, picturesDone, answered, failed, rateLimited, fallbacks } = view ?? {};
-    const figures = [state, fresh, pictures, picturesDone, answered, failed, rateLimited, fallbacks];
-    const key = JSON.stringify([...figures, now.silent, trouble]);
+    const { state, images, counts } = summaryNow(now, deps.now());
+    const { answered, failed, rateLimited, fallbacks, images: done } = counts ?? noCounts();
+    const figures = [images, done, answered, failed, rateLimited, fallbacks];
+    const key = JSON.stringify([state, now.live?.fresh, ...figures, now.silent, trouble]);
     if (key === last) return;
     last = key;
     for (const line of lines(deps, now, trouble)) deps.terminal.out.write(`${line}\n`);
@@ -109,11 +107,9 @@ function eachChange(deps: Deps, lines: (deps: Deps, now: RunNow, trouble: string
   return { show, end: show };
 }
 
-/** What is shown of a run under way: as it says itself, or as it was last recorded. */
-function viewOf({ live, recorded: { progress } }: RunNow, now: number): LiveView | null {
-  if (live !== null) return liveView(live, now);
-  if (progress === null) return null;
-  return liveView({ progress, batches: [], sends: [], underWay: 0, waiting: 0, fresh: false }, now);
+/** The run as it says itself, or what was last recorded of it, in one line. */
+function lineOfChange(now: RunNow, at: number): string {
+  return now.live === null ? recordLine(summaryNow(now, at)) : plainLine(liveView(now.live, at));
 }
 
 async function troubleOf(deps: Deps, { recorded }: RunNow): Promise<string | null> {

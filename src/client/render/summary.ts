@@ -1,6 +1,6 @@
 import { plural } from '../../shared/phrases.ts';
 import type { Counts, RunState } from '../../shared/types.ts';
-import { count, duration, labelled, of, recalledText } from './format.ts';
+import { count, cut, duration, labelled, of, recalledText } from './format.ts';
 import { table } from './table.ts';
 
 /** What is said of a run that has ended or stands still. */
@@ -113,3 +113,29 @@ export function summaryLines(summary: Summary, width: number): string[] {
 
 /** What the last record of an interrupted run leaves out. */
 const LATER = '; answers that came later are kept too, and count again when the run goes on';
+
+/** The same in one plain line, for a log. */
+export function recordLine({
+  run,
+  state,
+  simulated,
+  images,
+  prompts,
+  counts,
+  recordedMsAgo,
+}: Summary): string {
+  const questions = images * prompts.length;
+  const parts = [
+    simulated ? `SIMULATED ${run}` : run,
+    honestState(state, counts, questions),
+    ...(counts === null
+      ? ['nothing recorded yet']
+      : [
+          `answers ${of(counts.answered, questions)}`,
+          `matches ${count(Object.values(counts.matches).reduce((sum, n) => sum + n, 0))}`,
+          `failed ${count(counts.failed)}`,
+        ]),
+    ...(recordedMsAgo === null ? [] : [`recorded ${duration(recordedMsAgo)} ago`]),
+  ];
+  return cut(parts.join(' · '), 1000);
+}
