@@ -58,6 +58,7 @@ function createDeps(env: NodeJS.ProcessEnv): Deps {
       thumbnailOf ??= createThumbnailOf({ read: readPicture, folder: thumbnailFolder(config.dataDir) });
       return thumbnailOf(...args);
     },
+    openProbes: async (config) => (await import('./worker/checks.ts')).createProbes(config),
     runWorker: async (...args) => (await import('./worker/main.ts')).runWorker(...args),
     async startSimulator({ latencyMs, competitor, faults, requestsPerMinute, tokensPerMinute, ...rest }) {
       const { startSimulator } = await import('./simulator/server.ts');

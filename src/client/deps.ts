@@ -4,6 +4,7 @@ import type { OpenAnswerCache } from '../shared/answer-cache.ts';
 import type { ListRuns, OpenStore } from '../shared/result-store.ts';
 import type { AskEvent, Estimate } from '../shared/single.ts';
 import type { RecordedAnswer, Rebuilt } from '../shared/rebuilt.ts';
+import type { Probes } from '../shared/probes.ts';
 import type { ImageRef, PromptSet, RunInput } from '../shared/types.ts';
 import type { RecordedRun } from './runs.ts';
 
@@ -102,6 +103,8 @@ export interface Deps {
    * machine without a token, and for one that cannot be listened at.
    */
   servePage(settings: PageSettings): Promise<RunningPage>;
+  /** Makes what `doctor` looks with; nothing is asked yet. */
+  openProbes(config: Config): Promise<Probes>;
   runWorker(config: Config, options: { logger: Logger; signal?: AbortSignal }): Promise<void>;
   startSimulator(settings: SimulatorSettings): Promise<RunningSimulator>;
   findTemporal(options: {

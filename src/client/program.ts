@@ -4,6 +4,7 @@ import type { StopFlags } from './commands/cancel.ts';
 import type { AskFlags } from './commands/ask.ts';
 import type { CacheFlags } from './commands/cache.ts';
 import type { Shell } from './commands/completion.ts';
+import type { DoctorFlags } from './commands/doctor.ts';
 import type { LimitsFlags } from './commands/limits.ts';
 import type { ResultsFlags } from './commands/results.ts';
 import type { ResumeFlags } from './commands/resume.ts';
@@ -310,6 +311,19 @@ function createProgram(depsOf: () => Deps, exit: (status: number) => void, outpu
     .action(
       run(async (deps, name: string, flags: { results?: string }) =>
         (await import('./commands/rebuild.ts')).rebuildCommand(deps, name, flags),
+      ),
+    );
+
+  program
+    .command('doctor')
+    .description('check every link from the Temporal server to the pictures, and say how to mend what is wrong')
+    .argument('[source]', 'the pictures too: a folder, or gs://bucket/prefix/')
+    .option('--ask', 'also ask the model one small question, which is billed')
+    .addOption(address())
+    .addOption(json())
+    .action(
+      run(async (deps, source: string | undefined, flags: DoctorFlags) =>
+        (await import('./commands/doctor.ts')).doctorCommand(deps, source, flags),
       ),
     );
 

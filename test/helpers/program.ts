@@ -42,6 +42,7 @@ export async function runHere(
     askPicture: notHere,
     rebuildResults: notHere,
     servePage: notHere,
+    openProbes: notHere,
     runWorker: notHere,
     startSimulator: notHere,
     findTemporal: notHere,

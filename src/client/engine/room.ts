@@ -9,7 +9,7 @@ import { makeFolder } from '../make-folder.ts';
  */
 const LEAST_BYTES = 8_000_000;
 /** Room at which one that had stopped begins again; more, so that it does not stop and begin for ever. */
-const ENOUGH_BYTES = 16_000_000;
+export const ENOUGH_BYTES = 16_000_000;
 
 /** A quota counts where no figure of the file system tells of it. Removed at once: mostly it never reaches the disk. */
 const PROBE = randomBytes(64_000);
