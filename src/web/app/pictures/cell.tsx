@@ -1,0 +1,86 @@
+import { Link } from 'wouter-preact';
+import type { PictureRow } from '../../api.ts';
+import { count } from '../format.ts';
+import { MatchBadge } from '../ui/badge.tsx';
+import { badgesOf, baseName, pictureWords, type PromptName, withFirst } from './shown-answers.ts';
+import { Thumb } from './thumb.tsx';
+
+/** Badges for which a cell has room; the others are a number. */
+const ROOM = 1;
+
+export interface CellProps {
+  run: string;
+  /** Rank in the grid, from 0. */
+  place: number;
+  total: number;
+  row: PictureRow | undefined;
+  href: string;
+  prompts: PromptName[];
+  /** Prompt that the filter is about. */
+  about: string | undefined;
+  tabbable: boolean;
+  box: { left: number; top: number; width: number; height: number; thumbHeight: number };
+}
+
+/** One picture of the grid. The link stays the same element while its row is loaded, so that it keeps the focus. */
+export function Cell({ run, place, total, row, href, prompts, about, tabbable, box }: CellProps) {
+  const shared = { class: 'cell-link', 'data-place': place, tabIndex: tabbable ? 0 : -1 };
+  return (
+    <li
+      class="cell"
+      aria-setsize={total}
+      aria-posinset={place + 1}
+      style={{
+        transform: `translate(${box.left}px, ${box.top}px)`,
+        width: `${box.width}px`,
+        height: `${box.height}px`,
+      }}
+    >
+      {row === undefined ? (
+        <a {...shared} role="link" aria-disabled="true" aria-label={`Picture ${count(place + 1)}, loading`}>
+          <span class="thumb thumb-waiting" style={{ height: `${box.thumbHeight}px` }} />
+        </a>
+      ) : (
+        <Link {...shared} href={href}>
+          <Thumb
+            key={row.at}
+            run={run}
+            at={row.at}
+            alt={pictureWords(row, prompts)}
+            width={box.width}
+            height={box.thumbHeight}
+          />
+          <Caption row={row} prompts={prompts} about={about} />
+        </Link>
+      )}
+    </li>
+  );
+}
+
+/** Says what the picture's alternative text has said already. */
+function Caption({
+  row,
+  prompts,
+  about,
+}: {
+  row: PictureRow;
+  prompts: PromptName[];
+  about: string | undefined;
+}) {
+  const { matches, errors } = badgesOf(row, prompts);
+  const shown = withFirst(matches, about).slice(0, ROOM);
+  const more = matches.length - shown.length;
+  return (
+    <span class="caption" aria-hidden="true" title={row.name}>
+      <span class="caption-name">{baseName(row.name)}</span>
+      <span class="caption-badges">
+        {shown.map(({ prompt, name, count: n }) => (
+          <MatchBadge key={prompt} name={name} n={n} />
+        ))}
+        {more > 0 && <span class="caption-more">+{more}</span>}
+        {errors > 0 && <span class="caption-errors">{errors} unanswered</span>}
+        {matches.length === 0 && errors === 0 && <span class="caption-none">no match</span>}
+      </span>
+    </span>
+  );
+}

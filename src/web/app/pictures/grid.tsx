@@ -1,0 +1,203 @@
+import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks';
+import type { PictureRow } from '../../api.ts';
+import { Cell } from './cell.tsx';
+import { moved } from './grid-keys.ts';
+import { layoutOf, offsetToShow } from './grid-layout.ts';
+import type { Place } from './places.ts';
+import type { PromptName } from './shown-answers.ts';
+import { useWindowRows } from './use-window-rows.ts';
+
+/** Rows are asked for no more often than this while somebody scrolls: those that rush by are not asked for at all. */
+const NEED_EVERY_MS = 100;
+
+export interface Shift {
+  from: number;
+  to: number;
+}
+
+export interface GridProps {
+  run: string;
+  label: string;
+  total: number;
+  row: (place: number) => PictureRow | undefined;
+  hrefOf: (row: PictureRow) => string;
+  prompts: PromptName[];
+  about: string | undefined;
+  /** Pixels at the window's top that something sticky covers. */
+  covered: number;
+  /** Where somebody was who comes back; with `focus` the picture gets the focus, as it had it. */
+  start: (Place & { focus: boolean }) | undefined;
+  /** A picture has another rank now: it stays where it is in the window. */
+  shift: Shift | null;
+  onNeed: (first: number, last: number) => void;
+  /** What is in view at the top, and what was selected. */
+  onPlace: (place: Place) => void;
+}
+
+/** Pictures in rows and columns, of any number: only those near the window are elements of the page. */
+export function Grid(props: GridProps) {
+  const { total, start, covered } = props;
+  const list = useRef<HTMLUListElement>(null);
+  const [{ width, margin }, setBox] = useState({ width: 0, margin: 0 });
+  const [selected, setSelected] = useState(start?.rank ?? 0);
+  const [focused, setFocused] = useState(false);
+  const toFocus = useRef<number | null>(null);
+
+  const rem = parseFloat(getComputedStyle(document.documentElement).fontSize);
+  const layout = layoutOf(width, width === 0 ? 0 : total, rem);
+  const chosen = Math.min(selected, Math.max(0, total - 1));
+  const keptRow = focused ? Math.floor(chosen / layout.columns) : null;
+  const { rows, scale, view, scrollTo } = useWindowRows(layout, margin, keptRow);
+  const step = layout.rowHeight + layout.gap;
+
+  // What lies above may have become taller or smaller, and the window wider.
+  useLayoutEffect(() => {
+    const measure = (): void => {
+      if (list.current === null) return;
+      const box = list.current.getBoundingClientRect();
+      const found = { width: Math.round(box.width), margin: Math.round(box.top + window.scrollY) };
+      setBox((known) => (known.width === found.width && known.margin === found.margin ? known : found));
+    };
+    measure();
+    const observer = new ResizeObserver(measure);
+    observer.observe(document.body);
+    return () => observer.disconnect();
+  });
+
+  const columnsBefore = useRef(layout.columns);
+  useLayoutEffect(() => {
+    // Turned or resized: the picture that was at the top stays there.
+    if (width > 0 && columnsBefore.current !== layout.columns && window.scrollY > margin) {
+      const top = Math.floor(view().offset / step) * columnsBefore.current;
+      scrollTo(Math.floor(top / layout.columns) * step - covered);
+    }
+    columnsBefore.current = layout.columns;
+  }, [layout.columns]);
+
+  const ready = width > 0 && total > 0;
+  useEffect(() => {
+    if (!ready) return;
+    if (start === undefined) {
+      // Another filter: its pictures are seen from the first one on.
+      if (window.scrollY > margin - covered) scrollTo(-covered);
+      return;
+    }
+    if (start.scrollY !== null) window.scrollTo(0, start.scrollY);
+    if (!start.focus) return;
+    show(chosen, 'center');
+    toFocus.current = chosen;
+    setFocused(true);
+  }, [ready]);
+
+  useLayoutEffect(() => {
+    if (props.shift === null) return;
+    const { from, to } = props.shift;
+    if (chosen === from) setSelected(to);
+    const rowsOn = Math.floor(to / layout.columns) - Math.floor(from / layout.columns);
+    if (rowsOn !== 0) scrollTo(view().offset + rowsOn * step);
+  }, [props.shift]);
+
+  const show = (place: number, align: 'auto' | 'center' = 'auto'): void => {
+    const at = view();
+    const offset = offsetToShow(layout, Math.floor(place / layout.columns), { ...at, covered }, align);
+    if (offset !== at.offset) scrollTo(offset);
+  };
+
+  useLayoutEffect(() => {
+    if (toFocus.current === null) return;
+    const cell = list.current?.querySelector<HTMLElement>(`[data-place="${toFocus.current}"]`);
+    if (cell == null) return;
+    toFocus.current = null;
+    cell.focus({ preventScroll: true });
+  });
+
+  const near = rows.filter(({ index }) => index !== keptRow || isNear(index, view(), step));
+  const first = (near[0]?.index ?? 0) * layout.columns;
+  const last = Math.min(total, ((near.at(-1)?.index ?? 0) + 1) * layout.columns) - 1;
+  const place = (): Place => {
+    const top = Math.max(0, Math.floor((view().offset + covered) / step)) * layout.columns;
+    const inView = chosen >= first && chosen <= last;
+    return { rank: inView ? chosen : Math.min(top, total - 1), scrollY: window.scrollY };
+  };
+  const asked = useRef(0);
+  useEffect(() => {
+    if (!ready) return undefined;
+    const ask = (): void => {
+      asked.current = performance.now();
+      props.onNeed(first, last);
+      props.onPlace(place());
+    };
+    const wait = asked.current + NEED_EVERY_MS - performance.now();
+    if (wait <= 0) {
+      ask();
+      return undefined;
+    }
+    const timer = setTimeout(ask, wait);
+    return () => clearTimeout(timer);
+  }, [first, last, ready, chosen]);
+
+  const press = (event: KeyboardEvent): void => {
+    const fits = Math.floor((window.innerHeight - covered) / step);
+    const to = moved(chosen, event, { columns: layout.columns, total, page: fits });
+    if (to === null) return;
+    event.preventDefault();
+    toFocus.current = to;
+    setSelected(to);
+    show(to);
+  };
+
+  const places = rows.flatMap(({ index, top }) =>
+    Array.from({ length: layout.columns }, (_, column) => ({
+      place: index * layout.columns + column,
+      column,
+      top,
+    })),
+  );
+  const drawn = places.filter(({ place }) => place < total);
+  const tabbable = drawn.some(({ place }) => place === chosen) ? chosen : first;
+
+  return (
+    <ul
+      ref={list}
+      class="grid"
+      role="list"
+      aria-label={props.label}
+      style={{ height: `${scale.height}px` }}
+      onKeyDown={press}
+      onFocusIn={({ target }) => {
+        const place = (target as HTMLElement).dataset['place'];
+        if (place !== undefined) setSelected(Number(place));
+        setFocused(true);
+      }}
+      onFocusOut={() => setFocused(false)}
+      onClick={() => props.onPlace(place())}
+    >
+      {drawn.map(({ place, column, top }) => {
+        const row = props.row(place);
+        return (
+          <Cell
+            key={place}
+            run={props.run}
+            place={place}
+            total={total}
+            row={row}
+            href={row === undefined ? '' : props.hrefOf(row)}
+            prompts={props.prompts}
+            about={props.about}
+            tabbable={place === tabbable}
+            box={{
+              left: column * (layout.cellWidth + layout.gap),
+              top,
+              width: layout.cellWidth,
+              height: layout.rowHeight,
+              thumbHeight: layout.thumbHeight,
+            }}
+          />
+        );
+      })}
+    </ul>
+  );
+}
+
+const isNear = (row: number, { offset, height }: { offset: number; height: number }, step: number): boolean =>
+  row * step > offset - 2 * height && row * step < offset + 2 * height;

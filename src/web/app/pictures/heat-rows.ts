@@ -1,0 +1,43 @@
+import type { PictureQuery } from '../../../shared/picture-query.ts';
+import type { Summary } from '../../api.ts';
+import { civilDay } from '../format.ts';
+import type { HeatRow } from './heat-table.tsx';
+import { changed } from './filter.ts';
+import { hourName } from './heat.ts';
+import { page } from './addresses.ts';
+
+/** The three heat tables of a summary. What a name does not tell cannot be asked for: those rows lead nowhere. */
+export function heatRows(
+  run: string,
+  query: PictureQuery,
+  summary: Summary,
+): Record<'cameras' | 'hours' | 'days', HeatRow[]> {
+  const hrefs = (own: PictureQuery) => (prompt: string | null) =>
+    page.pictures(
+      run,
+      changed(query, {
+        ...own,
+        ...(prompt !== null && { prompt, match: 'yes', count: undefined, error: undefined }),
+      }),
+    );
+  return {
+    cameras: summary.cameras.map(({ camera, ...row }) => ({
+      ...row,
+      key: camera ?? '',
+      label: camera ?? 'No camera in the name',
+      hrefOf: camera === null ? null : hrefs({ camera }),
+    })),
+    hours: summary.hours.map(({ hour, ...row }) => ({
+      ...row,
+      key: String(hour),
+      label: hour === null ? 'No time in the name' : hourName(hour),
+      hrefOf: hour === null ? null : hrefs({ hour }),
+    })),
+    days: summary.days.map(({ day, ...row }) => ({
+      ...row,
+      key: day ?? '',
+      label: day === null ? 'No day in the name' : civilDay(day),
+      hrefOf: day === null ? null : hrefs({ day }),
+    })),
+  };
+}
