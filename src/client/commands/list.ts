@@ -53,8 +53,8 @@ export async function listCommand(deps: Deps, flags: { json?: boolean; results?:
       { title: 'Run' },
       { title: 'State' },
       { title: 'Pictures', align: 'right' },
-      { title: 'Answers', align: 'right' },
-      { title: 'Source', shrinks: true },
+      { title: 'Answers', align: 'right', optional: true },
+      { title: 'Source', shrinks: true, optional: true },
     ],
     rows.map((row) => [
       row.run,
