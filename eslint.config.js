@@ -11,8 +11,9 @@ const LAYERS = {
   shared: { values: [], types: [] },
   workflows: { values: ['shared'], types: ['activities'] },
   activities: { values: ['shared'], types: [] },
-  worker: { values: ['shared', 'activities', 'config', 'logger'], types: [] },
-  client: { values: ['shared', 'config', 'logger'], types: ['workflows'] },
+  codec: { values: ['shared', 'config'], types: [] },
+  worker: { values: ['shared', 'activities', 'codec', 'config', 'logger'], types: [] },
+  client: { values: ['shared', 'codec', 'config', 'logger'], types: ['workflows'] },
   web: { values: ['shared', 'client', 'config', 'logger'], types: [] },
   simulator: { values: ['shared', 'logger'], types: [] },
   config: { values: ['shared'], types: [] },
@@ -72,7 +73,7 @@ const filesOf = (layer) => [`src/${layer}/**/*.ts`, `src/${layer}.ts`];
 /** The page's application runs in a browser: of ours it sees what it says to its server, and pure rules. */
 const IN_BROWSER = [
   {
-    regex: '^(\\.\\./)+(client|workflows|activities|worker|simulator|config|logger|cli)(/|\\.ts$)',
+    regex: '^(\\.\\./)+(client|codec|workflows|activities|worker|simulator|config|logger|cli)(/|\\.ts$)',
     message: 'src/web/app may import: shared, ../api.ts, its own files.',
   },
   { regex: NODE, message: 'There is no Node in a browser.' },

@@ -19,6 +19,8 @@ async function build() {
     await run(process.execPath, [tsc, '-p', 'tsconfig.build.json', '--outDir', folder]);
     makeExecutable(join(folder, 'cli.js'));
     writeFileSync(join(folder, 'workflow-bundle.js'), await bundle(folder));
+    const failureConverterPath = join(folder, 'codec', 'failure-converter.js');
+    writeFileSync(join(folder, 'workflow-bundle-hidden.js'), await bundle(folder, { failureConverterPath }));
     await buildPage(folder);
     writeFileSync(join(folder, '.image-analysis-build'), hash);
     replaceDist(folder);
@@ -35,13 +37,14 @@ function makeExecutable(cli) {
 }
 
 /**
- * The workflows and all that they import, in the one file that the worker's sandbox loads. The same sources give the
- * same text: the name of the temporary folder does not stay in it.
+ * The workflows and all that they import, in the one file that the worker's sandbox loads; a worker with CODEC_KEYS_FILE
+ * loads the one whose failures keep their messages to the codec. The same sources give the same text: the name of the
+ * temporary folder does not stay in it.
  */
-async function bundle(folder) {
+async function bundle(folder, options = {}) {
   const { DefaultLogger, bundleWorkflowCode } = await import('@temporalio/worker');
   const workflowsPath = join(folder, 'workflows', 'index.js');
-  const { code } = await bundleWorkflowCode({ workflowsPath, logger: new DefaultLogger('WARN') });
+  const { code } = await bundleWorkflowCode({ ...options, workflowsPath, logger: new DefaultLogger('WARN') });
   return code.replaceAll(basename(folder), basename(dist));
 }
 

@@ -41,6 +41,8 @@ export interface Config {
   pageUrl: string | null;
   /** `PAGE_TOKEN_FILE`: file of the token that the page asks for; absolute. `null`: it asks for none. */
   pageTokenFile: string | null;
+  /** `CODEC_KEYS_FILE`: keys that payloads are encrypted with at the Temporal server; absolute. `null`: they are clear. */
+  codecKeysFile: string | null;
   /** `DATA_DIR`: the embedded engine's database, lock and logs; absolute. */
   dataDir: string;
   /** `RETENTION_DAYS`: how long the embedded server keeps ended runs, 1 to {@link LONGEST_RETENTION_DAYS}. */
@@ -154,6 +156,11 @@ export const SETTINGS = [
     what: 'File of a token that the page asks for; needed to serve it beyond this machine.',
     default: '',
   },
+  {
+    name: 'CODEC_KEYS_FILE',
+    what: 'File of the keys that encrypt what Temporal keeps (docs/privacy.md).',
+    default: '',
+  },
   { name: 'DATA_DIR', what: "The embedded engine's database and logs.", default: './.image-analysis' },
   {
     name: 'RETENTION_DAYS',
@@ -247,6 +254,7 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>, cw
     notifySecret: notifySecret(text('NOTIFY_SECRET')),
     pageUrl: pageUrl === null ? null : httpUrl('PAGE_URL', pageUrl, 'https://pictures.example.org'),
     pageTokenFile: text('PAGE_TOKEN_FILE') === null ? null : path('PAGE_TOKEN_FILE'),
+    codecKeysFile: text('CODEC_KEYS_FILE') === null ? null : path('CODEC_KEYS_FILE'),
     dataDir: path('DATA_DIR'),
     retentionDays: wholeNumber('RETENTION_DAYS', or('RETENTION_DAYS'), LONGEST_RETENTION_DAYS),
     cacheDir:
@@ -290,6 +298,7 @@ export function environmentOf(config: Config): Record<SettingName, string> {
     NOTIFY_SECRET: config.notifySecret ?? '',
     PAGE_URL: config.pageUrl ?? '',
     PAGE_TOKEN_FILE: config.pageTokenFile ?? '',
+    CODEC_KEYS_FILE: config.codecKeysFile ?? '',
     DATA_DIR: config.dataDir,
     RETENTION_DAYS: String(config.retentionDays),
     CACHE_DIR: config.cacheDir,

@@ -1,4 +1,5 @@
 import { Client, Connection } from '@temporalio/client';
+import { createDataConverter } from '../codec/data-converter.ts';
 import type { Config } from '../config.ts';
 import type { Deps } from './deps.ts';
 import { attach } from './engine/attach.ts';
@@ -33,9 +34,10 @@ export async function connectServer(
 ): Promise<Server> {
   if (config.address !== null) return connectTo(config, config.address);
   const own = engineConfig(config);
+  const dataConverter = createDataConverter(own);
   const engine = await launchEngine(deps, own, options);
   const connection = await Connection.connect({ address: engine.address, connectTimeout: CONNECT_MS });
-  const client = new Client({ connection, namespace: own.namespace });
+  const client = new Client({ connection, namespace: own.namespace, dataConverter });
   return {
     client,
     namespace: own.namespace,
@@ -54,6 +56,7 @@ export async function connectServer(
 export async function connectRunning(
   config: Config,
 ): Promise<Pick<Server, 'client' | 'taskQueue' | 'close'> | null> {
+  const dataConverter = createDataConverter(config);
   const attachment = config.address === null ? await attach(config.dataDir, { worker: false }) : null;
   const address = config.address ?? attachment?.status().address ?? '';
   const connection =
@@ -63,7 +66,7 @@ export async function connectRunning(
     return null;
   }
   return {
-    client: new Client({ connection, namespace: config.namespace }),
+    client: new Client({ connection, namespace: config.namespace, dataConverter }),
     taskQueue: config.taskQueue,
     async close() {
       await connection.close();
@@ -99,6 +102,7 @@ const webUiOf = (uiUrl: string, { namespace }: Config, workflowId: string): stri
   `${uiUrl}/namespaces/${namespace}/workflows/${encodeURIComponent(workflowId)}`;
 
 async function connectTo(config: Config, address: string): Promise<Server> {
+  const dataConverter = createDataConverter(config);
   let connection: Connection;
   try {
     connection = await Connection.connect({ address, connectTimeout: CONNECT_MS });
@@ -110,7 +114,7 @@ async function connectTo(config: Config, address: string): Promise<Server> {
     );
   }
   return {
-    client: new Client({ connection, namespace: config.namespace }),
+    client: new Client({ connection, namespace: config.namespace, dataConverter }),
     namespace: config.namespace,
     taskQueue: config.taskQueue,
     label: `Temporal at ${address}, namespace ${config.namespace}`,

@@ -2,7 +2,7 @@ import { redact } from '../shared/redact.ts';
 import { EXIT } from './deps.ts';
 
 /** Errors that a person's command line, settings or files cause, by name: they come from several layers. */
-const USAGE_ERRORS = ['UsageError', 'SettingError', 'PromptsFileError', 'FaultError'];
+const USAGE_ERRORS = ['UsageError', 'SettingError', 'PromptsFileError', 'FaultError', 'CodecError'];
 /** Kinds of source and store errors that another address mends. */
 const USAGE_KINDS = ['invalid', 'missing', 'unreadable'];
 

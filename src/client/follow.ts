@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { CodecError } from '../codec/codec.ts';
 import { files } from '../shared/names.ts';
 import type { RunResult } from '../shared/types.ts';
 import type { Server } from './connection.ts';
@@ -65,6 +66,8 @@ export async function follow(
   );
   const ending: { value: Ending | null } = { value: null };
   const ended = endOf(server, run.workflowId).then((value) => (ending.value = value));
+  // Whoever waits for it hears of it; until then somebody may have left with another error.
+  ended.catch(() => undefined);
   const silence = createSilence(deps, server, display);
   const planning = createPlanning(deps, server, display, run.workflowId);
   const interrupted = aborted(interrupt.signal);
@@ -234,13 +237,17 @@ async function finish(
 const timeOf = ({ progress }: Snapshot, { earlierRecord }: FollowedRun, now: number): number =>
   earlierRecord === null ? now - Date.parse(progress.startedAt) : progress.activeMs;
 
-/** The workflow's result; asked again when it is the server, not the workflow, that failed. */
+/**
+ * The workflow's result; asked again when it is the server, not the workflow, that failed. Rejects with a
+ * {@link CodecError} when the result is encrypted under a key that is not here.
+ */
 async function endOf(server: Server, workflowId: string): Promise<Ending> {
   for (;;) {
     try {
       return { result: (await server.client.workflow.getHandle(workflowId).result()) as RunResult };
     } catch (error) {
       if (isWorkflowFailure(error)) return { error };
+      if (error instanceof CodecError) throw error;
       await sleep(LOOK_MS);
     }
   }

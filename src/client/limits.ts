@@ -1,6 +1,7 @@
 import { WorkflowNotFoundError } from '@temporalio/client';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { limitSettings, wholeNumber, type Config } from '../config.ts';
+import { cutToBytes, SUMMARY_BYTES } from '../shared/cut.ts';
 import { limitsInWords, limitsStoredIn, SAID, sameLimits } from '../shared/limits.ts';
 import { ACCOUNT_LIMITS, limitsWorkflowIdOf, modelQueueOf, workflowIdOf } from '../shared/names.ts';
 import type { AccountLimitsInput, LimitSettings, Progress } from '../shared/types.ts';
@@ -93,7 +94,10 @@ export async function changeLimits(
     workflowId: limitsWorkflowIdOf(modelQueue),
     args: [{ modelQueue, limits: after }] as [AccountLimitsInput],
     memo: { limits: after },
-    staticSummary: `limits of the account ${config.account.label} at ${config.account.endpoint}`,
+    staticSummary: cutToBytes(
+      `limits of the account ${config.account.label} at ${config.account.endpoint}`,
+      SUMMARY_BYTES,
+    ),
   };
   await client.workflow.signalWithStart<(input: AccountLimitsInput) => Promise<void>, [LimitSettings]>(
     ACCOUNT_LIMITS,

@@ -1,8 +1,10 @@
 import type { Client } from '@temporalio/client';
+import { CodecError } from '../codec/codec.ts';
 import { files } from '../shared/names.ts';
 import { redact } from '../shared/redact.ts';
 import type { ResultStore } from '../shared/result-store.ts';
 import type { BatchProgress, Progress } from '../shared/types.ts';
+import { failureSays } from './decode.ts';
 import type { Snapshot } from './live-view.ts';
 
 const QUERY_MS = 3000;
@@ -23,7 +25,10 @@ const IN_HAND = [STARTED, CANCEL_REQUESTED];
 
 /** Looks at one run, again and again. */
 export interface Observer {
-  /** `null` while nothing can be seen: neither the workflow nor its record answers. */
+  /**
+   * `null` while nothing can be seen: neither the workflow nor its record answers. Rejects with a {@link CodecError}
+   * when the workflow answers under a key that is not here.
+   */
   look(): Promise<Snapshot | null>;
 }
 
@@ -52,7 +57,8 @@ export function createObserver(options: {
   const query = async <T>(id: string): Promise<T | null> => {
     try {
       return await within(() => client.workflow.getHandle(id).query<T>('progress'));
-    } catch {
+    } catch (error) {
+      if (error instanceof CodecError) throw error;
       return null;
     }
   };
@@ -137,27 +143,41 @@ export function createObserver(options: {
   };
 }
 
-/** What the server knows of a run that has shown nothing yet: `null` when it does not say. */
+/**
+ * What the server knows of a run that has shown nothing yet: `null` when it does not say. Rejects with a
+ * {@link CodecError} when a worker's complaint is encrypted under a key that is not here.
+ */
 export async function planWaitsFor(
   client: Client,
   namespace: string,
   workflowId: string,
 ): Promise<string | null> {
+  const within = <T>(call: () => Promise<T>): Promise<T> =>
+    client.connection.withDeadline(Date.now() + QUERY_MS, call);
+  const of = { namespace, execution: { workflowId } };
   try {
-    const { pendingActivities } = await client.connection.withDeadline(Date.now() + QUERY_MS, () =>
-      client.workflowService.describeWorkflowExecution({ namespace, execution: { workflowId } }),
+    const { pendingActivities, pendingWorkflowTask } = await within(() =>
+      client.workflowService.describeWorkflowExecution(of),
     );
     const pending = pendingActivities?.[0];
-    if (pending == null) return 'No worker has taken the run up yet.';
-    const failure = pending.lastFailure?.cause?.message ?? pending.lastFailure?.message;
-    const tried = pending.attempt ?? 1;
-    if (failure != null && failure !== '') {
-      return `Try ${String(tried)}; the last one failed: ${redact(failure, [], 500)}`;
+    if (pending == null) {
+      if ((pendingWorkflowTask?.attempt ?? 0) <= 1) return 'No worker has taken the run up yet.';
+      const { history } = await within(() =>
+        client.workflowService.getWorkflowExecutionHistoryReverse({ ...of, maximumPageSize: 10 }),
+      );
+      const failed = history?.events?.find((event) => event.workflowTaskFailedEventAttributes != null);
+      const failure = failed?.workflowTaskFailedEventAttributes?.failure;
+      const says = failure == null ? '' : await failureSays(client, failure);
+      return `The worker cannot take the run up: ${redact(says, [], 500) || 'it does not say why'}`;
     }
+    const failure = pending.lastFailure == null ? '' : await failureSays(client, pending.lastFailure);
+    const tried = pending.attempt ?? 1;
+    if (failure !== '') return `Try ${String(tried)}; the last one failed: ${redact(failure, [], 500)}`;
     return Number(pending.state) === STARTED
       ? `The worker is still at it (try ${String(tried)}); the source, the results place or the model is slow to answer.`
       : 'No worker has taken the plan up yet.';
-  } catch {
+  } catch (error) {
+    if (error instanceof CodecError) throw error;
     return null;
   }
 }

@@ -3,6 +3,7 @@ import { address as checkAddress, programVersion } from '../config.ts';
 import type { StopFlags } from './commands/cancel.ts';
 import type { AskFlags } from './commands/ask.ts';
 import type { CacheFlags } from './commands/cache.ts';
+import type { CodecServerFlags } from './commands/codec-server.ts';
 import type { Shell } from './commands/completion.ts';
 import type { DoctorFlags } from './commands/doctor.ts';
 import type { LimitsFlags } from './commands/limits.ts';
@@ -316,7 +317,9 @@ function createProgram(depsOf: () => Deps, exit: (status: number) => void, outpu
 
   program
     .command('doctor')
-    .description('check every link from the Temporal server to the pictures, and say how to mend what is wrong')
+    .description(
+      'check every link from the Temporal server to the pictures, and say how to mend what is wrong',
+    )
     .argument('[source]', 'the pictures too: a folder, or gs://bucket/prefix/')
     .option('--ask', 'also ask the model one small question, which is billed')
     .addOption(address())
@@ -381,6 +384,19 @@ function createProgram(depsOf: () => Deps, exit: (status: number) => void, outpu
     .action(
       run(async (deps, flags: SimulatorFlags) =>
         (await import('./commands/simulator.ts')).simulatorCommand(deps, flags),
+      ),
+    );
+
+  program
+    .command('codec-server')
+    .description('let the Temporal Web UI read what CODEC_KEYS_FILE encrypted (docs/privacy.md)')
+    .requiredOption('--origin <url>', 'of the Temporal Web UI, such as http://localhost:8080')
+    .option('--port <n>', '0: any free one', '8888')
+    .option('--host <address>', 'to listen at; beyond this machine it needs a token', '127.0.0.1')
+    .option('--token-file <file>', 'file of a token that it asks for')
+    .action(
+      run(async (deps, flags: CodecServerFlags) =>
+        (await import('./commands/codec-server.ts')).codecServerCommand(deps, flags),
       ),
     );
 

@@ -1,7 +1,7 @@
 import { type Client, WorkflowNotFoundError } from '@temporalio/client';
-import type { Payload } from '@temporalio/common';
 import type { RecordedAnswer } from '../shared/rebuilt.ts';
 import type { AskResult } from '../shared/types.ts';
+import { decoded } from './decode.ts';
 
 /** The activity that asks one question about one picture, and the part of its input that says which. */
 const ASK = 'askModel';
@@ -38,14 +38,4 @@ export async function recordedAnswers(client: Client, workflowId: string): Promi
     if (!(error instanceof WorkflowNotFoundError)) throw error;
   }
   return found;
-}
-
-/** The first of an event's payloads, through the client's own converter and codecs. */
-async function decoded<T>(client: Client, payloads: Payload[] | null | undefined): Promise<T> {
-  const { payloadConverter, payloadCodecs } = client.options.loadedDataConverter;
-  let clear = payloads ?? [];
-  for (const codec of payloadCodecs.toReversed()) clear = await codec.decode(clear);
-  const [first] = clear;
-  if (first === undefined) throw new Error('an event without its payload');
-  return payloadConverter.fromPayload<T>(first);
 }

@@ -1,5 +1,6 @@
 import { WorkflowExecutionAlreadyStartedError } from '@temporalio/client';
 import type { Priority } from '@temporalio/common';
+import { cutToBytes, SUMMARY_BYTES } from '../shared/cut.ts';
 import { ANALYZE_IMAGES, runNameOf, workflowIdOf } from '../shared/names.ts';
 import type { ResumeInput, RunInput } from '../shared/types.ts';
 import type { Server } from './connection.ts';
@@ -44,7 +45,7 @@ export async function startRun(
         args: [{ ...input, name: run }],
         // The fairness key is the run's own: runs of the same priority take turns at the model.
         priority: { ...(priority === null ? {} : { priorityKey: priority }), fairnessKey: run },
-        staticSummary: `${simulated ? 'SIMULATED · ' : ''}${shortened(input.source)}`,
+        staticSummary: summaryOf(simulated, shortened(input.source)),
         staticDetails: details(input, simulated, priority),
       });
       return { run, workflowId, results: `${input.results}/${run}` };
@@ -86,7 +87,7 @@ export async function startAgain(
         ...(earlier?.priorityKey ? { priorityKey: earlier.priorityKey } : {}),
         fairnessKey: earlier?.fairnessKey || run,
       },
-      staticSummary: `${simulated ? 'SIMULATED · ' : ''}resumed · ${shortened(plan.source)}`,
+      staticSummary: summaryOf(simulated, `resumed · ${shortened(plan.source)}`),
       staticDetails: [
         ...(simulated ? ['**SIMULATED**: no model looks at the pictures.', ''] : []),
         `- goes on with: \`${run}\`, planned at ${plan.createdAt}`,
@@ -104,6 +105,9 @@ export async function startAgain(
 }
 
 const shortened = (text: string): string => (text.length > 150 ? `…${text.slice(-149)}` : text);
+
+const summaryOf = (simulated: boolean, what: string): string =>
+  cutToBytes(`${simulated ? 'SIMULATED · ' : ''}${what}`, SUMMARY_BYTES);
 
 /** Markdown for the Web UI. */
 function details(input: RunInput, simulated: boolean, priority: number | null): string {

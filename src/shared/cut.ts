@@ -1,5 +1,11 @@
 const encoder = new TextEncoder();
 
+/**
+ * For a summary in the Web UI. The server's limit is 400 bytes (`limit.userMetadataSummarySize`) with what the payload
+ * itself takes, and what the codec adds under the longest key id (test/unit/codec.test.ts).
+ */
+export const SUMMARY_BYTES = 240;
+
 /** Bytes that a text takes as JSON in UTF-8, without its quotation marks. */
 export const jsonBytes = (text: string): number => encoder.encode(JSON.stringify(text)).length - 2;
 

@@ -17,6 +17,7 @@ import { createModelActivities, createRunActivities } from '../activities/index.
 import { createTellLimits } from '../activities/tell-limits.ts';
 import { createTextTokens } from '../activities/text-tokens.ts';
 import { createUrlHealth } from '../activities/url-health.ts';
+import { createDataConverter, FAILURE_CONVERTER } from '../codec/data-converter.ts';
 import { type Config, program } from '../config.ts';
 import type { Logger } from '../logger.ts';
 import { modelQueueOf, SEARCH_ATTRIBUTES } from '../shared/names.ts';
@@ -79,6 +80,7 @@ export async function startWorkers(
 ): Promise<RunningWorkers> {
   if (config.address === null)
     throw new Error('a worker needs the address of a Temporal server: TEMPORAL_ADDRESS');
+  const dataConverter = createDataConverter(config);
   const parts = createParts(config);
   const limiter = createRateLimiter({
     limits: config.limits,
@@ -93,6 +95,7 @@ export async function startWorkers(
   const common: Omit<WorkerOptions, 'taskQueue'> = {
     connection,
     namespace: config.namespace,
+    dataConverter,
     // Workers are counted by it, and the process of every container may be number 1.
     identity: `${process.pid}@${hostname()}-${randomBytes(3).toString('hex')}`,
     shutdownGraceTime: GRACE,
@@ -104,7 +107,7 @@ export async function startWorkers(
   };
   const runWorker = await Worker.create({
     ...common,
-    workflowBundle: workflows ?? (await workflowBundle(logger)),
+    workflowBundle: workflows ?? (await workflowBundle(logger, config.codecKeysFile !== null)),
     taskQueue: config.taskQueue,
     // A run whose worker was killed is not to wait ten seconds, deaf to a cancel, for another one.
     stickyQueueScheduleToStartTimeout: '2 seconds',
@@ -153,7 +156,7 @@ export async function startWorkers(
   });
   // Both before anything is polled: the first call goes by the right limits, and at the pace of all workers together.
   const unfollow = await followStoredLimits({
-    client: new Client({ connection, namespace: config.namespace }),
+    client: new Client({ connection, namespace: config.namespace, dataConverter }),
     modelQueue,
     own: config.limits,
     change(settings, storedAt) {
@@ -204,19 +207,27 @@ async function allEnded(workers: readonly Worker[], shutdown: () => void): Promi
   if (failed) throw failed.reason;
 }
 
-let bundled: Promise<WorkflowBundle> | undefined;
+const bundled = new Map<boolean, Promise<WorkflowBundle>>();
 
-/** The bundle that the build made; from source it is made once a process. */
-async function workflowBundle(logger: Logger): Promise<WorkflowBundleOption> {
-  const built = fileURLToPath(new URL('../workflow-bundle.js', import.meta.url));
+/**
+ * The bundle that the build made; from source it is made once a process. `hidden`: the one in which a failure's message
+ * goes into a payload, as the codec needs it.
+ */
+async function workflowBundle(logger: Logger, hidden: boolean): Promise<WorkflowBundleOption> {
+  const name = hidden ? 'workflow-bundle-hidden.js' : 'workflow-bundle.js';
+  const built = fileURLToPath(new URL(`../${name}`, import.meta.url));
   if (existsSync(built)) return { codePath: built };
-  bundled ??= bundleWorkflowCode({
-    workflowsPath: fileURLToPath(new URL('../workflows/index.ts', import.meta.url)),
-    logger: new DefaultLogger('WARN', ({ message }) => {
-      logger.warn(message);
-    }),
-  });
-  return bundled;
+  const made =
+    bundled.get(hidden) ??
+    bundleWorkflowCode({
+      workflowsPath: fileURLToPath(new URL('../workflows/index.ts', import.meta.url)),
+      logger: new DefaultLogger('WARN', ({ message }) => {
+        logger.warn(message);
+      }),
+      ...(hidden ? { failureConverterPath: FAILURE_CONVERTER } : {}),
+    });
+  bundled.set(hidden, made);
+  return made;
 }
 
 /** Worker Versioning, where it is wished for: runs move to the version that is current (docs/deploys.md). */

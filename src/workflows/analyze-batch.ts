@@ -20,7 +20,7 @@ import {
   subtractCounts,
 } from '../shared/counts.ts';
 import { batchDone, imageDone, plural } from '../shared/phrases.ts';
-import { cutToBytes } from '../shared/cut.ts';
+import { cutToBytes, SUMMARY_BYTES } from '../shared/cut.ts';
 import { isMeant, stands } from '../shared/recorded.ts';
 import { lastTries } from '../shared/tries.ts';
 import type {
@@ -322,9 +322,6 @@ async function tell(send: () => Promise<void>): Promise<void> {
     log.warn('the run could not be told of a batch', { error: String(err) });
   }
 }
-
-/** The server's limit is 400 bytes (`limit.userMetadataSummarySize`), with what the payload itself takes. */
-const SUMMARY_BYTES = 350;
 
 const summaryOf = (input: BatchInput, image: string, prompt: string): string =>
   cutToBytes(`${input.simulated ? 'SIMULATED · ' : ''}${image.slice(-100)} · ${prompt}`, SUMMARY_BYTES);

@@ -23,6 +23,7 @@ describe('defaults', () => {
       notifySecret: null,
       pageUrl: null,
       pageTokenFile: null,
+      codecKeysFile: null,
       dataDir: '/srv/analysis/.image-analysis',
       retentionDays: 30,
       address: null,
@@ -68,6 +69,7 @@ describe('a configuration as another process is given it', () => {
     NOTIFY_SECRET: '0123456789abcdef0123456789abcdef',
     PAGE_URL: 'https://pictures.example.org',
     PAGE_TOKEN_FILE: 'page.token',
+    CODEC_KEYS_FILE: 'codec-keys',
     DATA_DIR: 'data',
     RETENTION_DAYS: '7',
     CACHE_DIR: 'cache',
@@ -98,6 +100,7 @@ describe('a configuration as another process is given it', () => {
       promptsFile: '/srv/analysis/mine.yaml',
       results: 'gs://city/results',
       answers: '/srv/analysis/kept',
+      codecKeysFile: '/srv/analysis/codec-keys',
       temporalCliPath: '/srv/analysis/bin/temporal',
       gcsEndpoint: 'http://127.0.0.1:4443',
     });

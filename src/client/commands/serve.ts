@@ -1,4 +1,5 @@
 import { once } from 'node:events';
+import { createDataConverter } from '../../codec/data-converter.ts';
 import { wholeNumber } from '../../config.ts';
 import { EXIT, type Deps } from '../deps.ts';
 import { runsOf } from '../find-run.ts';
@@ -12,6 +13,8 @@ export interface ServeFlags {
 
 /** `serve`: serves the page of the results place until Ctrl-C. Starts no Temporal server and no worker. */
 export async function serveCommand(deps: Deps, flags: ServeFlags): Promise<number> {
+  // A page that cannot read the keys would show every server as one that does not answer.
+  createDataConverter(deps.config);
   const { root } = runsOf(deps, flags.results);
   const page = await deps.servePage({
     deps,

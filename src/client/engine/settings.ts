@@ -1,10 +1,21 @@
 import { createHmac } from 'node:crypto';
+import { codecFingerprint } from '../../codec/data-converter.ts';
 import { limitsText, type Config } from '../../config.ts';
 
-/** What a command must have in common with the engine that it joins: whose money, which server, which queue. */
-const MUST = ['OPENAI_API_KEY', 'OPENAI_BASE_URL', 'ACCOUNT', 'TASK_QUEUE', 'STORAGE_EMULATOR_HOST'];
+/** What a command must have in common with the engine that it joins: whose money, which server, which queue, which keys. */
+const MUST = [
+  'OPENAI_API_KEY',
+  'OPENAI_BASE_URL',
+  'ACCOUNT',
+  'TASK_QUEUE',
+  'STORAGE_EMULATOR_HOST',
+  'CODEC_KEYS_FILE',
+];
 
-/** A worker's settings as two commands compare them; secrets only as hashes that need the engine's token. */
+/**
+ * A worker's settings as two commands compare them; secrets only as hashes that need the engine's token. Throws a
+ * `SettingError` where the codec's keys cannot be read.
+ */
 export function workerSettings(config: Config, token: string): Record<string, string> {
   const hashed = (secret: string | null): string =>
     createHmac('sha256', token)
@@ -26,6 +37,8 @@ export function workerSettings(config: Config, token: string): Record<string, st
     ANSWERS: config.answers,
     NOTIFY_SECRET: hashed(config.notifySecret),
     PAGE_URL: config.pageUrl ?? '',
+    // The keys that the file holds, not its name: a worker has those that it held when the engine started.
+    CODEC_KEYS_FILE: codecFingerprint(config, token),
     RETENTION_DAYS: String(config.retentionDays),
   };
 }
