@@ -14,8 +14,8 @@ export interface HeardRun {
 }
 
 /**
- * Follows a run by server-sent events. A stream cannot say why it was refused, so what it could not open is asked for
- * once in the plain way.
+ * Follows a run by server-sent events. A stream cannot say why it was refused (no such run, no longer signed in), so
+ * whenever it breaks the run is asked for in the plain way too.
  */
 export function useRun(name: string): HeardRun {
   const [run, setRun] = useState<RunDetail | null>(null);
@@ -35,7 +35,7 @@ export function useRun(name: string): HeardRun {
     const ask = (): void => {
       get<RunDetail>(path, abort.signal).then(
         (detail) => {
-          if (!abort.signal.aborted && !heard) take(detail);
+          if (!abort.signal.aborted) take(detail);
         },
         (refused: unknown) => {
           if (!abort.signal.aborted && !heard) setError(asProblem(refused));
@@ -44,7 +44,7 @@ export function useRun(name: string): HeardRun {
     };
     const close = events(`${path}/events`, { run: (data) => take(data as RunDetail) }, (now) => {
       setConnection(now);
-      if (now === 'lost' && !heard) ask();
+      if (now === 'lost') ask();
     });
     return () => {
       abort.abort();

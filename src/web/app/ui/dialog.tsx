@@ -6,7 +6,10 @@ export function Dialog(props: { title: string; onClose: () => void; children: Co
   const ref = useRef<HTMLDialogElement>(null);
   const id = useId();
   useEffect(() => {
-    ref.current?.showModal();
+    const dialog = ref.current;
+    dialog?.showModal();
+    // Closing is what gives the focus back; a dialog that is only taken away does not.
+    return () => dialog?.close();
   }, []);
   return (
     <dialog

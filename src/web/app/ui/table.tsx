@@ -1,10 +1,25 @@
 import type { ComponentChildren } from 'preact';
+import { useEffect, useRef, useState } from 'preact/hooks';
 import { Link } from 'wouter-preact';
 
-/** A table that scrolls sideways by itself where it is too wide; `caption` names it for those who hear it. */
+/**
+ * A table that scrolls sideways by itself where it is too wide; only then can the keyboard reach it, to scroll it.
+ * `caption` names it for those who hear it.
+ */
 export function Table(props: { caption: string; head: ComponentChildren; children: ComponentChildren }) {
+  const box = useRef<HTMLDivElement>(null);
+  const [scrolls, setScrolls] = useState(false);
+  useEffect(() => {
+    const element = box.current;
+    if (element === null) return undefined;
+    const resized = new ResizeObserver(() => setScrolls(element.scrollWidth > element.clientWidth));
+    resized.observe(element);
+    if (element.firstElementChild !== null) resized.observe(element.firstElementChild);
+    return () => resized.disconnect();
+  }, []);
+  const reachable = scrolls ? ({ role: 'region', 'aria-label': props.caption, tabIndex: 0 } as const) : {};
   return (
-    <div class="table-scroll" role="region" aria-label={props.caption} tabIndex={0}>
+    <div ref={box} class="table-scroll" {...reachable}>
       <table class="table">
         <caption class="visually-hidden">{props.caption}</caption>
         <thead>

@@ -4,7 +4,7 @@ export type Theme = 'system' | 'light' | 'dark';
 
 const KEY = 'theme';
 const THEMES: { theme: Theme; word: string }[] = [
-  { theme: 'system', word: 'As the system' },
+  { theme: 'system', word: 'System colours' },
   { theme: 'light', word: 'Light' },
   { theme: 'dark', word: 'Dark' },
 ];
