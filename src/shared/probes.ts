@@ -12,6 +12,9 @@ export interface ModelProblem {
   remedy: string | null;
 }
 
+/** Code of a server that knows neither a model's address nor that of its list: it tells nothing of key and model. */
+export const UNKNOWN_ADDRESS = 'unknown_address';
+
 /** What one small call brought. */
 export interface SmallAnswer {
   /** As the server spells it. */

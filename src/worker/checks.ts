@@ -3,7 +3,13 @@ import { type Decision, decisionFor } from '../activities/failure-table.ts';
 import { inspectPicture } from '../activities/picture.ts';
 import { type ImageSource, type Model, ModelError, type ModelRequest } from '../activities/ports.ts';
 import type { Config } from '../config.ts';
-import type { ModelProblem, Probes, Signed, SourceProbe } from '../shared/probes.ts';
+import {
+  type ModelProblem,
+  type Probes,
+  type Signed,
+  type SourceProbe,
+  UNKNOWN_ADDRESS,
+} from '../shared/probes.ts';
 import type { ImageRef } from '../shared/types.ts';
 import { createGcs } from './adapters/gcs.ts';
 import { tryAnswers, tryResults } from './checks-places.ts';
@@ -27,7 +33,7 @@ export function createProbes(config: Config): Probes {
   const parts = createParts(config);
   const gcs = createGcs({ apiEndpoint: config.gcsEndpoint });
   return {
-    checkModel: (signal) => problemOf(() => parts.model.check(config.model, signal)),
+    checkModel: (signal) => checkModel(config, parts.model, signal),
     askModel: (signal) => askSmall(config, parts.model, signal),
     openSource: (uri) => probeOf(parts.openSource(uri, { include: [], exclude: [] })),
     writeResults: () => tryResults(config.results, gcs),
@@ -60,13 +66,25 @@ async function askSmall(
   }
 }
 
-async function problemOf(ask: () => Promise<void>): Promise<ModelProblem | null> {
+async function checkModel(
+  { baseUrl, apiKey, model }: Config,
+  { check }: Model,
+  signal: AbortSignal,
+): Promise<ModelProblem | null> {
   try {
-    await ask();
-    return null;
+    await check(model, signal);
   } catch (error) {
     return modelProblem(error);
   }
+  // A server that has no list of models passes that check, since nothing is said against key and model.
+  const headers = { authorization: `Bearer ${apiKey ?? 'none'}` };
+  const list = `${baseUrl.replace(/\/+$/, '')}/models`;
+  const response = await fetch(list, { headers, redirect: 'manual', signal }).catch(() => null);
+  await response?.body?.cancel();
+  if (response === null || ![404, 405].includes(response.status)) return null;
+  const { status } = response;
+  const message = `${baseUrl} has no list of models (HTTP ${status}), so that it tells nothing of key and model.`;
+  return { origin: 'api', status, code: UNKNOWN_ADDRESS, message, remedy: null };
 }
 
 function modelProblem(error: unknown): ModelProblem {

@@ -64,8 +64,8 @@ export async function* runChecks(
 
   const run = async (check: Check): Promise<CheckResult> => {
     const { name, title } = check;
-    const needed = await Promise.all(check.needs.map((need) => results.get(need)));
-    const broken = needed.find((result) => result?.state === 'wrong' || result?.state === 'skipped');
+    const needed = await Promise.all(check.needs.flatMap((need) => results.get(need) ?? []));
+    const broken = needed.find((result) => result.state === 'wrong' || result.state === 'skipped');
     const started = performance.now();
     const { state, found, remedy } =
       broken === undefined ? await within(check, limitMs) : skipped(becauseOf(broken));

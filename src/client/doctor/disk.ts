@@ -60,11 +60,11 @@ export function diskCheck({ address, dataDir, results, answers }: Config): Check
 const remedyFor = (setting: string): string =>
   `Make room on that disk, or name a folder on another one, for example ${setting}=/srv/image-analysis.`;
 
-/** The folder itself, or the nearest one above it that is there. */
+/** The place itself, be it a folder or not, or the nearest one above it that is there. */
 async function nearest(folder: string): Promise<string> {
   for (let at = folder; ; at = dirname(at)) {
     const found = await stat(at).catch(() => null);
-    if (found?.isDirectory() === true || at === dirname(at)) return at;
+    if (found !== null || at === dirname(at)) return at;
   }
 }
 

@@ -1,6 +1,6 @@
 import type { Config } from '../../config.ts';
 import { limitsInWords } from '../../shared/limits.ts';
-import type { ModelProblem, Probes, SmallAnswer } from '../../shared/probes.ts';
+import { type ModelProblem, type Probes, type SmallAnswer, UNKNOWN_ADDRESS } from '../../shared/probes.ts';
 import { type Check, type Finding, ok, skipped, warn, wrong } from './check.ts';
 import { codeOf, connectionInWords, endpointOfUrl, speaksTls } from './network.ts';
 
@@ -41,6 +41,15 @@ export function modelChecks(
     const date = Date.parse(headers.get('date') ?? '');
     // The header tells whole seconds.
     if (Number.isFinite(date)) skewMs = (asked + now()) / 2 - (date + 500);
+    const simulated = headers.get('x-simulated') === 'true';
+    if (simulated !== config.account.simulated) {
+      return wrong(
+        simulated
+          ? `A simulator answers at ${baseUrl}, in place of a real model.`
+          : `What answers at ${baseUrl} is not the simulator.`,
+        'Correct OPENAI_BASE_URL, for example OPENAI_BASE_URL=https://api.openai.com/v1, or SIMULATED.',
+      );
+    }
     if (status >= 500) {
       return wrong(
         `${baseUrl} answers with HTTP ${status}.`,
@@ -58,12 +67,6 @@ export function modelChecks(
         'Give the address that it sends them to, for example OPENAI_BASE_URL=https://api.openai.com/v1.',
       );
     }
-    if (status === 404 || status === 405) {
-      return warn(
-        `${baseUrl} answers, and has no list of models (HTTP ${status}): whether key and model are right is not told.`,
-        'Check the path; most servers want /v1 at the end, as in OPENAI_BASE_URL=https://api.openai.com/v1.',
-      );
-    }
     return ok(`${baseUrl} answers.`);
   }
 
@@ -76,6 +79,19 @@ export function modelChecks(
       return wrong('OPENAI_API_KEY is not set.', 'Set it for workers and commands: OPENAI_API_KEY=sk-….');
     }
     if (problem.status === 429 && problem.remedy === null) return atLimit(problem);
+    if (problem.code === UNKNOWN_ADDRESS) {
+      return warn(
+        problem.message,
+        'Check the path; most servers want /v1 at the end, as in OPENAI_BASE_URL=https://api.openai.com/v1. Where it ' +
+          `is right, \`${calledAs} doctor --ask\` shows whether key and model are.`,
+      );
+    }
+    if (problem.origin !== 'api' || (problem.status ?? 0) >= 500) {
+      return wrong(
+        problem.message,
+        'Ask again in a moment; if it lasts, look at the status page of the provider.',
+      );
+    }
     return wrong(
       problem.message,
       problem.remedy ?? 'Set the key of an account that works: OPENAI_API_KEY=sk-….',
@@ -85,7 +101,7 @@ export function modelChecks(
   async function lookAtModel(signal: AbortSignal): Promise<Finding> {
     const problem = await check(signal);
     if (problem === null) return ok(`${model} is served.`);
-    if (!isAboutModel(problem)) return skipped(`Not told whether ${model} is served: ${problem.message}`);
+    if (!isAboutModel(problem)) return skipped(`It is not told whether ${model} is served.`);
     return wrong(
       problem.message,
       `Give the name of a model that sees pictures and that this key may use, for example MODEL=gpt-4o; ${baseUrl}/models ` +
@@ -168,7 +184,7 @@ async function unreachable(baseUrl: string, code: string): Promise<Finding> {
 
 /** The key was accepted, and the name was not. */
 const isAboutModel = ({ status, code }: ModelProblem): boolean =>
-  status === 404 || code === 'model_not_found';
+  code === 'model_not_found' || (status === 404 && code !== UNKNOWN_ADDRESS);
 
 const atLimit = ({ message }: ModelProblem): Finding =>
   warn(

@@ -47,7 +47,7 @@ export function speaksTls(at: Endpoint, withinMs: number): Promise<boolean> {
     socket.setTimeout(withinMs, () => end(false));
     socket.once('secureConnect', () => end(true));
     // It asks for a certificate of ours: TLS all the same.
-    socket.once('error', (error) => end(/\balert\b/i.test(error.message)));
+    socket.once('error', (error: Error) => end(/\balert\b/i.test(error.message)));
     socket.once('close', () => end(false));
   });
 }
