@@ -4,7 +4,7 @@ import { type AddressInfo, connect, createServer as createTcp, type Socket } fro
 import { once } from 'node:events';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
-import type { Download, Page } from 'playwright-core';
+import type { Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import type { ResultsFile } from '../../src/shared/results.ts';
 import { type Simulator, startSimulator } from '../../src/simulator/server.ts';
@@ -337,7 +337,7 @@ describe.skipIf(whyNoBrowser() !== null)(`the page in a browser ${whyNoBrowser()
       const download = async (format: string): Promise<string> => {
         await page.getByText('Export', { exact: true }).click();
         const [file] = await Promise.all([
-          page.waitForEvent('download') as Promise<Download>,
+          page.waitForEvent('download'),
           page.getByRole('link', { name: new RegExp(`^${format}\\b`) }).click(),
         ]);
         expect(file.suggestedFilename()).toContain(run);
