@@ -51,11 +51,7 @@ function createDeps(env: NodeJS.ProcessEnv): Deps {
       return (await import('./web/serve.ts')).servePage(settings, { readPicture, appFolder });
     },
     async thumbnail(...args) {
-      const [{ createThumbnailOf }, { thumbnailFolder }] = await Promise.all([
-        import('./web/thumbnail-of.ts'),
-        import('./web/serve.ts'),
-      ]);
-      thumbnailOf ??= createThumbnailOf({ read: readPicture, folder: thumbnailFolder(config.dataDir) });
+      thumbnailOf ??= (await import('./web/serve.ts')).thumbnailsOf(readPicture, config.dataDir);
       return thumbnailOf(...args);
     },
     openProbes: async (config) => (await import('./worker/checks.ts')).createProbes(config),

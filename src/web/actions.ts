@@ -2,7 +2,8 @@ import { WorkflowNotFoundError } from '@temporalio/client';
 import type { Config } from '../config.ts';
 import { checkOnly, flagsOf } from '../client/ask-again.ts';
 import { retryFailed, tellRun } from '../client/control-run.ts';
-import type { Deps } from '../client/deps.ts';
+import { UsageError, type Deps } from '../client/deps.ts';
+import { messageOf } from '../client/errors.ts';
 import { accountProblem, goOn, nothingLeft } from '../client/go-on.ts';
 import { lineOf, type LineOf } from '../client/next-steps.ts';
 import { refuseElsewhere } from '../client/same-server.ts';
@@ -89,7 +90,8 @@ export function createActions({ live, servers, configOf, deps, now }: ActionOpti
         return { said: said ?? 'The run goes on: what is missing is asked.' };
       } catch (error) {
         if (error instanceof WorkflowNotFoundError) throw refuse('The run has just ended.');
-        throw error;
+        const why = messageOf(error);
+        throw refuse(error instanceof UsageError ? why : `The run's server did not do it: ${why}`);
       } finally {
         live.changed(run);
       }

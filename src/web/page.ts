@@ -11,7 +11,7 @@ import { createRunPictures, type RunPictures } from './run-pictures.ts';
 import { detailOf } from './run-view.ts';
 import { createServers } from './servers.ts';
 import type { PageOptions } from './server.ts';
-import { createThumbnailOf } from './thumbnail-of.ts';
+import { createThumbnailOf, type ThumbnailOf } from './thumbnail-of.ts';
 import { createThumbnails, type Thumbnails } from './thumbnails.ts';
 
 /** What the routes are made of. */
@@ -26,7 +26,7 @@ export interface Page {
   /** Their bytes. */
   bytes: { pictures: Pictures; thumbnails: Thumbnails };
   /** For a report. */
-  thumbnail: ReturnType<typeof createThumbnailOf>;
+  thumbnail: ThumbnailOf;
   detail(sight: Sight): Promise<RunDetail>;
   /** Aborted when the page ends. */
   closing: AbortSignal;
@@ -46,6 +46,10 @@ export function createPage(options: PageOptions): Page {
   const own = (recorded: Parameters<typeof configOf>[1]) => configOf(deps, recorded);
   const live = createLive({ runs, servers, configOf: own, openStore, now });
   const actions = createActions({ live, servers, configOf: own, deps, now });
+  const bytes = {
+    pictures: createPictures({ read: readPicture }),
+    thumbnails: createThumbnails({ folder: thumbnails, now }),
+  };
   const minutes = createRunMinutes({ openStore });
   return {
     info: { version: programVersion(), root, simulated: deps.config.account.simulated },
@@ -54,11 +58,8 @@ export function createPage(options: PageOptions): Page {
     live,
     actions,
     pictures: createRunPictures({ runs, openStore, now }),
-    bytes: {
-      pictures: createPictures({ read: readPicture }),
-      thumbnails: createThumbnails({ folder: thumbnails, now }),
-    },
-    thumbnail: createThumbnailOf({ read: readPicture, folder: thumbnails }),
+    bytes,
+    thumbnail: createThumbnailOf(bytes),
     async detail(sight) {
       const { recorded, live: seen } = sight;
       const about = {

@@ -1,12 +1,21 @@
 import { join } from 'node:path';
 import { reachServer } from '../client/connection.ts';
 import type { PageSettings, RunningPage } from '../client/deps.ts';
-import type { ReadPicture } from './pictures.ts';
+import { createPictures, type ReadPicture } from './pictures.ts';
 import { startPage } from './server.ts';
+import { createThumbnailOf, type ThumbnailOf } from './thumbnail-of.ts';
+import { createThumbnails } from './thumbnails.ts';
 import { readToken } from './token.ts';
 
 /** Folder of the thumbnails below `DATA_DIR`, for the page and the reports alike. */
-export const thumbnailFolder = (dataDir: string): string => join(dataDir, 'thumbnails');
+const thumbnailFolder = (dataDir: string): string => join(dataDir, 'thumbnails');
+
+/** Small pictures for the reports of a command, from the same cache as the page's. */
+export const thumbnailsOf = (read: ReadPicture, dataDir: string): ThumbnailOf =>
+  createThumbnailOf({
+    pictures: createPictures({ read }),
+    thumbnails: createThumbnails({ folder: thumbnailFolder(dataDir) }),
+  });
 
 /** Serves the page with the settings of a command. Throws as `startPage` and `readToken` do. */
 export async function servePage(

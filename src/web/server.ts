@@ -36,7 +36,7 @@ const NEXT_PORTS = 20;
 
 /**
  * Serves the page. Keeps nothing that cannot be made again from the results place, and neither starts a Temporal server
- * or a worker nor needs one. Never keeps the process alive by itself. Throws a {@link UsageError} for an address beyond
+ * or a worker nor needs one. Throws a {@link UsageError} for an address beyond
  * this machine without a token, and for one that cannot be listened at.
  */
 export async function startPage(options: PageOptions): Promise<RunningPage> {
@@ -75,7 +75,6 @@ export async function startPage(options: PageOptions): Promise<RunningPage> {
     if (refusal === null) return void handle(incoming, outgoing);
     refuse(outgoing, refusal);
   });
-  http.unref();
 
   const name = /^[0:.]+$/.test(host) && host !== '::1' ? 'localhost' : isIP(host) === 6 ? `[${host}]` : host;
   return {

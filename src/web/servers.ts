@@ -21,8 +21,10 @@ export interface Servers {
   close(): Promise<void>;
 }
 
-/** A server that does not answer is not asked again at each look. */
+/** A server that does not answer is looked for again after so long. */
 const AGAIN_MS = 3_000;
+/** How long the first who asks waits for a server; the page shows what is recorded meanwhile. */
+const PATIENCE_MS = 1_000;
 /** How long what a server said of its workers is good. */
 const WORKER_MS = 5_000;
 
@@ -32,7 +34,7 @@ export function createServers(options: {
   now(): number;
 }): Servers {
   const { connect, now } = options;
-  const known = new Map<string, { at: number; connection: Promise<Connected | null> }>();
+  const known = new Map<string, Known>();
   const keyOf = (config: Config): string => config.address ?? config.dataDir;
 
   const open = async (config: Config): Promise<Connected | null> => {
@@ -47,6 +49,20 @@ export function createServers(options: {
     }
   };
 
+  const begin = (config: Config): Known => {
+    const begun: Known = { connected: null, goneAt: null, connection: Promise.resolve() };
+    begun.connection = open(config)
+      .catch(() => null)
+      .then((connected) => {
+        begun.connected = connected;
+        if (connected === null) begun.goneAt = now();
+        // The page has ended, or another connection was begun meanwhile.
+        else if (known.get(keyOf(config)) !== begun) void closeQuietly(connected);
+      });
+    known.set(keyOf(config), begun);
+    return begun;
+  };
+
   /** One question at a time, and none while the last answer is good. */
   const worker = (connected: Connected): Promise<boolean | null> => {
     const { client, namespace, taskQueue } = connected.server;
@@ -58,28 +74,23 @@ export function createServers(options: {
 
   return {
     async reach(config) {
-      const key = keyOf(config);
-      let found = known.get(key);
-      const failed = found !== undefined && (await found.connection) === null;
-      if (found === undefined || (failed && now() - found.at > AGAIN_MS)) {
-        found = { at: now(), connection: open(config) };
-        known.set(key, found);
-      }
-      const connected = await found.connection;
+      const found = known.get(keyOf(config));
+      if (found === undefined) await Promise.race([begin(config).connection, patience()]);
+      else if (found.goneAt !== null && now() - found.goneAt > AGAIN_MS) begin(config);
+      const connected = known.get(keyOf(config))?.connected ?? null;
       if (connected === null) return null;
       return { server: connected.server, id: connected.id, worker: await worker(connected) };
     },
     lost(config) {
-      const key = keyOf(config);
-      const found = known.get(key);
-      if (found === undefined) return;
-      known.set(key, { at: now(), connection: Promise.resolve(null) });
-      void found.connection.then((connected) => connected?.server.close()).catch(() => undefined);
+      const found = known.get(keyOf(config));
+      if (found === undefined || found.connected === null) return;
+      void closeQuietly(found.connected);
+      known.set(keyOf(config), { ...found, connected: null, goneAt: now() });
     },
     async close() {
       const all = [...known.values()];
       known.clear();
-      for (const { connection } of all) await (await connection)?.server.close().catch(() => undefined);
+      for (const { connected } of all) if (connected !== null) await closeQuietly(connected);
     },
   };
 }
@@ -89,3 +100,19 @@ interface Connected {
   id: string;
   polled: { at: number; answer: Promise<boolean | null> } | null;
 }
+
+interface Known {
+  /** `null` while it is connected to, and when that failed. */
+  connected: Connected | null;
+  /** When it did not answer; `null` while it is connected, or connected to. */
+  goneAt: number | null;
+  /** Ends when it is connected, or that has failed. */
+  connection: Promise<void>;
+}
+
+const closeQuietly = ({ server }: Connected): Promise<void> => server.close().catch(() => undefined);
+
+const patience = (): Promise<void> =>
+  new Promise((resolve) => {
+    setTimeout(resolve, PATIENCE_MS).unref();
+  });

@@ -37,10 +37,10 @@ export function streamed(
     {
       async pull(controller) {
         try {
-          const { done, value } = await iterator.next();
+          const piece = await iterator.next();
           if (gone.signal.aborted) return;
-          if (done === true) controller.close();
-          else controller.enqueue(encoder.encode(value));
+          if (piece.done === true) controller.close();
+          else controller.enqueue(encoder.encode(piece.value));
         } catch (error) {
           if (!signal.aborted) options.onError(error);
           c.env.outgoing.destroy();

@@ -108,10 +108,21 @@ describe('the guard', () => {
   });
 
   test('asks for the token where data is, and nowhere else', () => {
-    const locked = createGuard({ host: '0.0.0.0', pageUrl: null, signedIn: ({ cookie }) => cookie === 'right' });
+    const locked = createGuard({
+      host: '0.0.0.0',
+      pageUrl: null,
+      signedIn: ({ cookie }) => cookie === 'right',
+    });
     const status = (target: string, cookie?: string): number =>
       locked({ method: 'GET', target, headers: { host: 'localhost', cookie } })?.status ?? 200;
-    for (const path of ['/api/runs', '/api/page', '/api', '/pictures/a/0/thumb', '/api/session/x', '/api/none?x=1'])
+    for (const path of [
+      '/api/runs',
+      '/api/page',
+      '/api',
+      '/pictures/a/0/thumb',
+      '/api/session/x',
+      '/api/none?x=1',
+    ])
       expect([path, status(path), status(path, 'right')]).toEqual([path, 401, 200]);
     for (const path of ['/', '/runs/a/pictures?match=yes', '/assets/main.js', '/api/session'])
       expect([path, status(path)]).toEqual([path, 200]);
@@ -119,12 +130,16 @@ describe('the guard', () => {
 
   test('goes by the address that it was told to listen at, but not by any', () => {
     const at = (host: string, name: string): number =>
-      createGuard({ host, pageUrl: null, signedIn: null })({ method: 'GET', target: '/', headers: { host: name } })
-        ?.status ?? 200;
+      createGuard({ host, pageUrl: null, signedIn: null })({
+        method: 'GET',
+        target: '/',
+        headers: { host: name },
+      })?.status ?? 200;
     expect(at('192.168.1.5', '192.168.1.5:8080')).toBe(200);
     expect(at('192.168.1.5', '192.168.1.6:8080')).toBe(403);
     expect(at('fd00::5', '[fd00::5]:8080')).toBe(200);
-    for (const any of ['0.0.0.0', '::']) expect([any, at(any, '0.0.0.0'), at(any, '192.168.1.5')]).toEqual([any, 403, 403]);
+    for (const any of ['0.0.0.0', '::'])
+      expect([any, at(any, '0.0.0.0'), at(any, '192.168.1.5')]).toEqual([any, 403, 403]);
     expect(at('pictures.internal', 'pictures.internal')).toBe(403);
   });
 
@@ -195,7 +210,8 @@ describe('sessions', () => {
 
   test('let nobody guess: ten wrong tokens a minute and client, then not even the right one', () => {
     const { sessions, clock } = make();
-    for (let n = 0; n < 10; n += 1) expect(sessions.signIn(`${TOKEN}${n}`, 'a')).toEqual({ refused: 'wrong' });
+    for (let n = 0; n < 10; n += 1)
+      expect(sessions.signIn(`${TOKEN}${n}`, 'a')).toEqual({ refused: 'wrong' });
     expect(sessions.signIn(TOKEN, 'a')).toEqual({ refused: 'too many', retryAfterSeconds: 60 });
     expect(sessions.signIn(TOKEN, 'b')).toHaveProperty('cookie');
     clock.now += 60_000;
@@ -224,7 +240,11 @@ describe('the token file', () => {
 
   test.each<[string, () => string, RegExp]>([
     ['is not there', () => join(folder, 'none'), /no such file.*openssl rand/],
-    ['is a folder', () => (mkdirSync(join(folder, 'folder'), { recursive: true }), join(folder, 'folder')), /no file/],
+    [
+      'is a folder',
+      () => (mkdirSync(join(folder, 'folder'), { recursive: true }), join(folder, 'folder')),
+      /no file/,
+    ],
     ['may be read by others', () => file('open', TOKEN, 0o644), /others.*chmod 600/],
     ['may be written by its group', () => file('group', TOKEN, 0o660), /others.*chmod 600/],
     ['is short', () => file('short', TOKEN.slice(1)), /fewer than 32 characters/],

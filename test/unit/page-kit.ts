@@ -50,7 +50,8 @@ export interface TestPage {
 
 export async function startTestPage(change: Partial<PageOptions> = {}): Promise<TestPage> {
   const folder = mkdtempSync(join(tmpdir(), 'page-'));
-  for (const path of ['results', 'pictures', 'app/assets']) mkdirSync(join(folder, path), { recursive: true });
+  for (const path of ['results', 'pictures', 'app/assets'])
+    mkdirSync(join(folder, path), { recursive: true });
   writeFileSync(join(folder, 'app', 'index.html'), '<!doctype html><title>the application</title>');
   writeFileSync(join(folder, 'app', 'assets', 'main-ABC.js'), `const text = '${'long '.repeat(1_000)}';`);
   writeFileSync(join(folder, 'app', 'notes.js'), 'not an asset');
@@ -69,7 +70,8 @@ export async function startTestPage(change: Partial<PageOptions> = {}): Promise<
     ...{ root, host: '127.0.0.1', port: 0, orNext: false, token: null, pageUrl: null },
     appFolder: join(folder, 'app'),
     connect: () => Promise.resolve(null),
-    readPicture: (source, image, signal) => openSource(source, { include: [], exclude: [] }).read(image, signal),
+    readPicture: (source, image, signal) =>
+      openSource(source, { include: [], exclude: [] }).read(image, signal),
     thumbnails: join(folder, 'thumbnails'),
     logger: createLogger({ level: 'debug', destination: logged, pretty: false }),
     now: Date.now,
@@ -154,7 +156,13 @@ export async function writeRun(
   write(
     'progress.json',
     progressOf({
-      ...{ run, workflowId: plan.workflowId, source: plan.source, state: 'complete', images: pictures.length },
+      ...{
+        run,
+        workflowId: plan.workflowId,
+        source: plan.source,
+        state: 'complete',
+        images: pictures.length,
+      },
       ...{ begun: Math.ceil(pictures.length / plan.batchSize) },
       counts: {
         ...noCounts(),
@@ -168,14 +176,21 @@ export async function writeRun(
 
 /** One of the sample pictures as the run's only one, as it was listed. */
 export function putSample(folder: string, run: string): void {
-  const bytes = readFileSync('samples/LANCHESTER_ROAD_PONNURU_RD._SIDE_LALAPET_10_246_8_9_20251125_112143.jpg');
+  const bytes = readFileSync(
+    'samples/LANCHESTER_ROAD_PONNURU_RD._SIDE_LALAPET_10_246_8_9_20251125_112143.jpg',
+  );
   const name = 'road_20251125_112143.jpg';
   const uri = join(folder, 'pictures', name);
   writeFileSync(uri, bytes);
   const identity = `sha256:${createHash('sha256').update(bytes).digest('hex')}`;
   writeFileSync(
     join(folder, 'results', run, 'images', '000000.json'),
-    JSON.stringify({ page: 0, images: [{ name, uri, identity, bytes: bytes.length }], skipped: [], next: null }),
+    JSON.stringify({
+      page: 0,
+      images: [{ name, uri, identity, bytes: bytes.length }],
+      skipped: [],
+      next: null,
+    }),
   );
 }
 

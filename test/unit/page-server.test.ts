@@ -92,9 +92,13 @@ describe('attacks', () => {
     expect(cancelled.status).toBe(403);
     // What a form or `no-cors` of another site can send: no header of its own, no JSON.
     expect((await page.post('/api/runs/first/cancel', {}, { [PAGE_HEADER]: null })).status).toBe(403);
-    expect((await page.post('/api/runs/first/cancel', {}, { 'content-type': 'text/plain' })).status).toBe(415);
+    expect((await page.post('/api/runs/first/cancel', {}, { 'content-type': 'text/plain' })).status).toBe(
+      415,
+    );
     const asked = { 'access-control-request-method': 'POST', origin: 'https://evil.example' };
-    expect((await page.ask('/api/runs/first/cancel', { method: 'OPTIONS', headers: asked })).status).toBe(403);
+    expect((await page.ask('/api/runs/first/cancel', { method: 'OPTIONS', headers: asked })).status).toBe(
+      403,
+    );
   });
 
   test('a request for another host by its whole address is refused', async () => {
@@ -151,7 +155,9 @@ describe('attacks', () => {
 
   test('a link in the results that leads out of the source is not followed', async () => {
     await writeRun(page.folder, 'outside', [{ name: 'x.jpg', outcome: null }]);
-    const images = [{ name: '../secret.txt', uri: join(page.folder, 'secret.txt'), identity: 'sha256:0', bytes: 24 }];
+    const images = [
+      { name: '../secret.txt', uri: join(page.folder, 'secret.txt'), identity: 'sha256:0', bytes: 24 },
+    ];
     const listed = { page: 0, images, skipped: [], next: null };
     writeFileSync(join(page.folder, 'results/outside/images/000000.json'), JSON.stringify(listed));
     const answer = await page.ask('/pictures/outside/0/full');
@@ -183,8 +189,12 @@ describe('attacks', () => {
     expect(large.status).toBe(413);
     for (const body of ['[]', '"x"', 'null', '{'])
       expect((await page.post('/api/runs/first/retry', body)).status).toBe(400);
-    expect(problemOf((await page.post('/api/runs/first/retry', { refused: 'yes' })).json())).toContain('refused');
-    expect(problemOf((await page.post('/api/runs/first/retry', { results: '/etc' })).json())).toMatch(/results/);
+    expect(problemOf((await page.post('/api/runs/first/retry', { refused: 'yes' })).json())).toContain(
+      'refused',
+    );
+    expect(problemOf((await page.post('/api/runs/first/retry', { results: '/etc' })).json())).toMatch(
+      /results/,
+    );
   });
 
   test('an error tells neither a stack nor a secret', async () => {
@@ -211,13 +221,22 @@ describe('a page with a token', () => {
   afterAll(() => locked.close());
 
   test('gives no data without its cookie', async () => {
-    for (const path of ['/api/page', '/api/runs', '/api/runs/first', '/api/runs/first/events', '/pictures/first/0/full'])
+    for (const path of [
+      '/api/page',
+      '/api/runs',
+      '/api/runs/first',
+      '/api/runs/first/events',
+      '/pictures/first/0/full',
+    ])
       expect((await locked.ask(path)).status).toBe(401);
     expect((await locked.post('/api/runs/first/cancel', {})).status).toBe(401);
-    expect((await locked.ask('/api/runs', { headers: { cookie: `image-analysis-${locked.port}=${TOKEN}` } })).status).toBe(
+    expect(
+      (await locked.ask('/api/runs', { headers: { cookie: `image-analysis-${locked.port}=${TOKEN}` } }))
+        .status,
+    ).toBe(401);
+    expect((await locked.ask('/api/runs', { headers: { authorization: `Bearer ${TOKEN}` } })).status).toBe(
       401,
     );
-    expect((await locked.ask('/api/runs', { headers: { authorization: `Bearer ${TOKEN}` } })).status).toBe(401);
     // The application, which asks for it, is the same for everybody and tells nothing.
     const { status, text } = await locked.ask('/runs/first');
     expect([status, text]).toEqual([200, '<!doctype html><title>the application</title>']);
@@ -233,7 +252,9 @@ describe('a page with a token', () => {
     expect((await locked.ask('/api/runs', { headers: { host, cookie } })).status).toBe(200);
     const act = { host, cookie, origin: `https://${host}` };
     expect((await locked.post('/api/runs/first/cancel', {}, act)).status).toBe(409);
-    expect((await locked.post('/api/runs/first/cancel', {}, { ...act, origin: 'https://example.org' })).status).toBe(403);
+    expect(
+      (await locked.post('/api/runs/first/cancel', {}, { ...act, origin: 'https://example.org' })).status,
+    ).toBe(403);
     // A cookie is no way around what the others are for.
     expect((await locked.ask('/api/runs', { headers: { host: 'evil.example', cookie } })).status).toBe(403);
   });
@@ -263,7 +284,11 @@ describe('runs and pictures', () => {
       simulated: false,
     });
     const rows = (await page.ask('/api/runs')).json() as RunRow[];
-    expect(rows.find(({ run }) => run === 'first')).toMatchObject({ state: 'incomplete', answered: 6, failed: 2 });
+    expect(rows.find(({ run }) => run === 'first')).toMatchObject({
+      state: 'incomplete',
+      answered: 6,
+      failed: 2,
+    });
     const detail = (await page.ask('/api/runs/first')).json() as RunDetail;
     expect(detail).toMatchObject({ fresh: false, errors: [{ kind: 'Timeout', questions: 2 }], webUi: null });
     expect(detail.actions.find(({ name }) => name === 'resume')).toMatchObject({
@@ -309,7 +334,9 @@ describe('runs and pictures', () => {
     const thumb = await page.ask('/pictures/shown/0/thumb');
     expect([thumb.status, thumb.headers['content-type']]).toEqual([200, 'image/webp']);
     const { etag = '' } = thumb.headers;
-    expect((await page.ask('/pictures/shown/0/thumb', { headers: { 'if-none-match': etag } })).status).toBe(304);
+    expect((await page.ask('/pictures/shown/0/thumb', { headers: { 'if-none-match': etag } })).status).toBe(
+      304,
+    );
     const gone = await page.ask('/pictures/first/0/thumb');
     expect([gone.status, problemOf(gone.json())]).toEqual([409, expect.stringContaining('was replaced')]);
   });
@@ -361,7 +388,9 @@ describe('the application', () => {
   });
 
   test('goes compressed to those who can read that', async () => {
-    const { headers, text } = await page.ask('/assets/main-ABC.js', { headers: { 'accept-encoding': 'gzip' } });
+    const { headers, text } = await page.ask('/assets/main-ABC.js', {
+      headers: { 'accept-encoding': 'gzip' },
+    });
     expect(headers['content-encoding']).toBe('gzip');
     expect(text.length).toBeLessThan(500);
   });
