@@ -31,8 +31,9 @@ export function PicturePage({ run, at }: { run: string; at: number }) {
   const [, navigate] = useLocation();
   const { query, wrong } = useQuery();
   const live = useRun(run);
+  const possible = Number.isInteger(at) && at >= 0;
   const loaded = useLoaded<PictureDetail>(
-    Number.isInteger(at) && at >= 0 ? server.picture(run, at, wrong === null ? query : {}) : null,
+    possible ? server.picture(run, at, wrong === null ? query : {}) : null,
   );
   // While the next one is loaded the last one's answers are not shown under its picture.
   const picture = loaded.data?.at === at ? loaded.data : null;
@@ -71,7 +72,9 @@ export function PicturePage({ run, at }: { run: string; at: number }) {
       </RunHead>
       {live.data?.block != null && <BlockedBanner block={live.data.block} />}
       <Steps run={run} query={query} picture={picture} grid={grid} onKeys={() => setKeys(true)} />
-      {loaded.error !== null && picture === null ? (
+      {!possible ? (
+        <ErrorState error={{ message: 'The address names no picture: its last part must be a number.' }} />
+      ) : loaded.error !== null && picture === null ? (
         <ErrorState error={loaded.error} retry={loaded.reload} />
       ) : (
         <div class="picture">

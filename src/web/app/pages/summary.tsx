@@ -64,7 +64,7 @@ export function SummaryPage({ run }: { run: string }) {
 }
 
 function Tables({ run, query, summary }: { run: string; query: PictureQuery; summary: Summary }) {
-  const { cameras, hours, days } = heatRows(run, query, summary);
+  const { cameras, hours, days } = heatRows(query, summary, (asked) => page.pictures(run, asked));
   const { prompts } = summary;
   return (
     <>

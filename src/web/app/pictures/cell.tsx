@@ -24,7 +24,6 @@ export interface CellProps {
 
 /** One picture of the grid. The link stays the same element while its row is loaded, so that it keeps the focus. */
 export function Cell({ run, place, total, row, href, prompts, about, tabbable, box }: CellProps) {
-  const shared = { class: 'cell-link', 'data-place': place, tabIndex: tabbable ? 0 : -1 };
   return (
     <li
       class="cell"
@@ -36,23 +35,33 @@ export function Cell({ run, place, total, row, href, prompts, about, tabbable, b
         height: `${box.height}px`,
       }}
     >
-      {row === undefined ? (
-        <a {...shared} role="link" aria-disabled="true" aria-label={`Picture ${count(place + 1)}, loading`}>
+      <Link
+        class="cell-link"
+        data-place={place}
+        tabIndex={tabbable ? 0 : -1}
+        href={href}
+        {...(row === undefined && {
+          'aria-disabled': 'true',
+          'aria-label': `Picture ${count(place + 1)}, loading`,
+          onClick: (event: Event) => event.preventDefault(),
+        })}
+      >
+        {row === undefined ? (
           <span class="thumb thumb-waiting" style={{ height: `${box.thumbHeight}px` }} />
-        </a>
-      ) : (
-        <Link {...shared} href={href}>
-          <Thumb
-            key={row.at}
-            run={run}
-            at={row.at}
-            alt={pictureWords(row, prompts)}
-            width={box.width}
-            height={box.thumbHeight}
-          />
-          <Caption row={row} prompts={prompts} about={about} />
-        </Link>
-      )}
+        ) : (
+          <>
+            <Thumb
+              key={row.at}
+              run={run}
+              at={row.at}
+              alt={pictureWords(row, prompts)}
+              width={box.width}
+              height={box.thumbHeight}
+            />
+            <Caption row={row} prompts={prompts} about={about} />
+          </>
+        )}
+      </Link>
     </li>
   );
 }

@@ -9,7 +9,7 @@ export function changed(
   change: { [Field in keyof PictureQuery]?: PictureQuery[Field] | undefined },
 ): PictureQuery {
   const entries = Object.entries({ ...query, ...change }).filter(([, value]) => value !== undefined);
-  return Object.fromEntries(entries) as PictureQuery;
+  return Object.fromEntries(entries);
 }
 
 /**

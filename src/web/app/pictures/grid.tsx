@@ -5,6 +5,7 @@ import { moved } from './grid-keys.ts';
 import { layoutOf, offsetToShow } from './grid-layout.ts';
 import type { Place } from './places.ts';
 import type { PromptName } from './shown-answers.ts';
+import { useBox } from './use-box.ts';
 import { useWindowRows } from './use-window-rows.ts';
 
 /** Rows are asked for no more often than this while somebody scrolls: those that rush by are not asked for at all. */
@@ -38,41 +39,27 @@ export interface GridProps {
 export function Grid(props: GridProps) {
   const { total, start, covered } = props;
   const list = useRef<HTMLUListElement>(null);
-  const [{ width, margin }, setBox] = useState({ width: 0, margin: 0 });
+  const { width, top: margin, rem } = useBox(list);
   const [selected, setSelected] = useState(start?.rank ?? 0);
   const [focused, setFocused] = useState(false);
   const toFocus = useRef<number | null>(null);
 
-  const rem = parseFloat(getComputedStyle(document.documentElement).fontSize);
   const layout = layoutOf(width, width === 0 ? 0 : total, rem);
   const chosen = Math.min(selected, Math.max(0, total - 1));
   const keptRow = focused ? Math.floor(chosen / layout.columns) : null;
   const { rows, scale, view, scrollTo } = useWindowRows(layout, margin, keptRow);
   const step = layout.rowHeight + layout.gap;
 
-  // What lies above may have become taller or smaller, and the window wider.
+  const columnsBefore = useRef<number | null>(null);
   useLayoutEffect(() => {
-    const measure = (): void => {
-      if (list.current === null) return;
-      const box = list.current.getBoundingClientRect();
-      const found = { width: Math.round(box.width), margin: Math.round(box.top + window.scrollY) };
-      setBox((known) => (known.width === found.width && known.margin === found.margin ? known : found));
-    };
-    measure();
-    const observer = new ResizeObserver(measure);
-    observer.observe(document.body);
-    return () => observer.disconnect();
-  });
-
-  const columnsBefore = useRef(layout.columns);
-  useLayoutEffect(() => {
-    // Turned or resized: the picture that was at the top stays there.
-    if (width > 0 && columnsBefore.current !== layout.columns && window.scrollY > margin) {
-      const top = Math.floor(view().offset / step) * columnsBefore.current;
-      scrollTo(Math.floor(top / layout.columns) * step - covered);
-    }
+    if (width === 0) return;
+    const before = columnsBefore.current;
     columnsBefore.current = layout.columns;
-  }, [layout.columns]);
+    // Turned or resized: the picture that was at the top stays there.
+    if (before === null || before === layout.columns || window.scrollY < margin) return;
+    const top = Math.floor((view().offset + covered) / step) * before;
+    scrollTo(Math.floor(top / layout.columns) * step - covered);
+  }, [layout.columns, width === 0]);
 
   const ready = width > 0 && total > 0;
   useEffect(() => {

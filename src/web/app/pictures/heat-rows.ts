@@ -1,20 +1,22 @@
 import type { PictureQuery } from '../../../shared/picture-query.ts';
 import type { Summary } from '../../api.ts';
 import { civilDay } from '../format.ts';
-import type { HeatRow } from './heat-table.tsx';
 import { changed } from './filter.ts';
-import { hourName } from './heat.ts';
-import { page } from './addresses.ts';
+import { hourName, type HeatRow } from './heat.ts';
 
-/** The three heat tables of a summary. What a name does not tell cannot be asked for: those rows lead nowhere. */
+/**
+ * The three heat tables of a summary. What a name does not tell cannot be asked for: those rows lead nowhere.
+ *
+ * @param query of the pictures that are summed up
+ * @param addressOf address of the pictures that a query finds
+ */
 export function heatRows(
-  run: string,
   query: PictureQuery,
-  summary: Summary,
+  summary: Pick<Summary, 'cameras' | 'hours' | 'days'>,
+  addressOf: (query: PictureQuery) => string,
 ): Record<'cameras' | 'hours' | 'days', HeatRow[]> {
   const hrefs = (own: PictureQuery) => (prompt: string | null) =>
-    page.pictures(
-      run,
+    addressOf(
       changed(query, {
         ...own,
         ...(prompt !== null && { prompt, match: 'yes', count: undefined, error: undefined }),

@@ -1,20 +1,9 @@
 import { useState } from 'preact/hooks';
 import { Link } from 'wouter-preact';
-import type { Cell } from '../../api.ts';
 import { count, counted, percent } from '../format.ts';
 import { Button } from '../ui/button.tsx';
-import { FEW, type HeatCell, heatColumn } from './heat.ts';
+import { FEW, type HeatCell, heatColumn, type HeatRow } from './heat.ts';
 import type { PromptName } from './shown-answers.ts';
-
-export interface HeatRow {
-  key: string;
-  /** What the pictures of the row have in common. */
-  label: string;
-  pictures: number;
-  cells: Record<string, Cell>;
-  /** Address of the row's pictures, or of those that matched a prompt; `null` where no query finds them. */
-  hrefOf: ((prompt: string | null) => string) | null;
-}
 
 /** More rows than this are shown when they are asked for. */
 const AT_FIRST = 50;

@@ -15,6 +15,17 @@ export interface HeatCell {
   few: boolean;
 }
 
+/** One row of a heat table. */
+export interface HeatRow {
+  key: string;
+  /** What the pictures of the row have in common. */
+  label: string;
+  pictures: number;
+  cells: Record<string, Cell>;
+  /** Address of the row's pictures, or of those that matched a prompt; `null` where no query finds them. */
+  hrefOf: ((prompt: string | null) => string) | null;
+}
+
 const SHADES = 5;
 
 const shareOf = ({ matches, answered }: Cell): number | null => (answered === 0 ? null : matches / answered);

@@ -51,6 +51,7 @@ export function createRanges({ take, keep, fetchPage, onChange }: RangesOptions)
   let failure: unknown = null;
   let version: string | null = null;
   let epoch = 0;
+  let tells = 0;
 
   const learn = (said: string): void => {
     if (said === version) return;
@@ -68,12 +69,12 @@ export function createRanges({ take, keep, fetchPage, onChange }: RangesOptions)
   const ask = async (range: number): Promise<void> => {
     const aborter = new AbortController();
     under.set(range, aborter);
-    const told = version;
+    const toldBefore = tells;
     try {
       const page = await fetchPage(range * take, take, aborter.signal);
       if (aborter.signal.aborted) return;
       // What was told while this was under way is newer than what this says.
-      if (version === told) learn(page.version);
+      if (tells === toldBefore) learn(page.version);
       held.delete(range);
       held.set(range, { rows: page.rows, epoch: page.version === version ? epoch : epoch - 1 });
       facts = { total: page.total, of: page.of, cameras: page.cameras, days: page.days };
@@ -120,9 +121,10 @@ export function createRanges({ take, keep, fetchPage, onChange }: RangesOptions)
       onChange();
     },
     tell(said) {
-      const before = epoch;
+      if (said === version) return;
+      tells++;
       learn(said);
-      if (epoch !== before) onChange();
+      onChange();
     },
     stale: () => wanted.some((range) => (held.get(range)?.epoch ?? epoch) < epoch),
     refresh() {

@@ -51,8 +51,9 @@ export function Results({ run, detail, source, of, query, prompts, returned }: R
   useLayoutEffect(() => setCovered(bar.current?.offsetHeight ?? 0));
   const settled = total !== null && search?.state !== 'searching';
   useEffect(() => {
+    // Once: a live run's number grows all the time.
     if (settled) announce(found);
-  }, [settled, found]);
+  }, [settled]);
 
   if (total === null) {
     return failure === null ? (
@@ -110,8 +111,9 @@ function useRefresh(run: string, source: PictureSource, query: PictureQuery, lis
   const quiet = !listing && !movesWithAnswers(query);
   useEffect(() => {
     if (!stale || !quiet) return undefined;
-    const timer = setTimeout(source.refresh, QUIET_REFRESH_MS);
-    return () => clearTimeout(timer);
+    // Told of again while it is under way, it is stale still.
+    const timer = setInterval(source.refresh, QUIET_REFRESH_MS);
+    return () => clearInterval(timer);
   }, [stale, quiet, source]);
 
   const refresh = async (): Promise<void> => {

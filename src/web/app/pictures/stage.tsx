@@ -29,7 +29,7 @@ export function Stage({ src, alt, zoomed, onZoom }: StageProps) {
 
   if (problem !== null) {
     return (
-      <div class="stage stage-broken" role="img" aria-label={alt}>
+      <div class="stage stage-broken" role="group" aria-label={alt}>
         <p class="notice-title">This picture cannot be shown</p>
         <p>{problem}</p>
       </div>

@@ -39,7 +39,9 @@ export function useWindowRows(layout: GridLayout, margin: number, kept: number |
   const rangeExtractor = useMemo(
     () => (range: Range) => {
       const near = defaultRangeExtractor(range);
-      return kept === null || kept >= range.count || near.includes(kept) ? near : [...near, kept];
+      return kept === null || kept >= range.count || near.includes(kept)
+        ? near
+        : [...near, kept].sort((a, b) => a - b);
     },
     [kept],
   );
