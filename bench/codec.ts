@@ -1,13 +1,14 @@
 import { createSecretKey, randomBytes } from 'node:crypto';
 import { defaultPayloadConverter, type Payload } from '@temporalio/common';
-import { temporal } from '@temporalio/proto';
+import protocol from '@temporalio/proto';
 import { createCodec } from '../src/codec/codec.ts';
 
 /** `npx tsx bench/codec.ts`: bytes and CPU time that encryption adds to a payload, by its size. */
 const codec = createCodec([{ id: '2026-11', key: createSecretKey(randomBytes(32)) }]);
 const none = createCodec([]);
 
-const bytesOf = (payload: Payload): number => temporal.api.common.v1.Payload.encode(payload).finish().length;
+const bytesOf = (payload: Payload): number =>
+  protocol.temporal.api.common.v1.Payload.encode(payload).finish().length;
 
 /** Microseconds of CPU for encoding and decoding one payload. */
 async function measure(by: typeof codec, payload: Payload, rounds: number): Promise<number> {

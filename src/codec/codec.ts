@@ -1,6 +1,6 @@
 import { createCipheriv, createDecipheriv, randomBytes, type KeyObject } from 'node:crypto';
 import type { Payload, PayloadCodec } from '@temporalio/common';
-import { temporal } from '@temporalio/proto';
+import proto from '@temporalio/proto';
 import type { CodecKey } from './keys.ts';
 
 /** A payload that cannot be read. The message names the key's id and the remedy, and nothing of the payload. */
@@ -20,7 +20,7 @@ const TAG = 16;
 const CIPHER = 'aes-256-gcm';
 
 const encoding = Buffer.from(ENCODING);
-const { Payload: Proto } = temporal.api.common.v1;
+const { Payload: Proto } = proto.temporal.api.common.v1;
 
 /**
  * Encrypts whole payloads, with their own metadata, by AES-256-GCM under the first key, and decrypts those of every

@@ -137,8 +137,8 @@ function createCodecApp({ codec, origin, token }: CodecServerOptions): Hono {
     onError: (context) => context.json({ error: `Send at most ${MOST_BYTES} bytes at once.` }, 413),
   });
   for (const how of ['encode', 'decode'] as const) {
-    app.use(`/${how}`, cors, signedIn, limit);
-    app.post(`/${how}`, translate(how));
+    app.options(`/${how}`, cors);
+    app.post(`/${how}`, cors, signedIn, limit, translate(how));
   }
   if (token !== null) {
     app.get('/', (context) => context.html(PAGE));

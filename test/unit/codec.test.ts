@@ -4,14 +4,15 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { inspect } from 'node:util';
 import { ApplicationFailure, defaultPayloadConverter, type Payload } from '@temporalio/common';
-import { temporal } from '@temporalio/proto';
+import protocol from '@temporalio/proto';
 import fc from 'fast-check';
 import { afterAll, describe, expect, test } from 'vitest';
 import { CodecError, createCodec } from '../../src/codec/codec.ts';
 import { codecFingerprint, createDataConverter } from '../../src/codec/data-converter.ts';
 import { failureConverter } from '../../src/codec/failure-converter.ts';
 import { readKeys, type CodecKey } from '../../src/codec/keys.ts';
-import { SettingError } from '../../src/config.ts';
+import { compareSettings, workerSettings } from '../../src/client/engine/settings.ts';
+import { readConfig, SettingError, type Config } from '../../src/config.ts';
 import { cutToBytes, SUMMARY_BYTES } from '../../src/shared/cut.ts';
 
 const keyOf = (id: string): CodecKey => ({ id, key: createSecretKey(randomBytes(32)) });
@@ -24,7 +25,7 @@ const payloadOf = (value: unknown): Payload => defaultPayloadConverter.toPayload
 const valueOf = (payload: Payload | undefined): unknown =>
   payload && defaultPayloadConverter.fromPayload(payload);
 
-const proto = temporal.api.common.v1.Payload;
+const proto = protocol.temporal.api.common.v1.Payload;
 /** As it comes back: protocol buffers know no difference between nothing and an empty text. */
 const wire = (payload: Payload | undefined): string =>
   Buffer.from(proto.encode(payload ?? {}).finish()).toString('hex');
@@ -146,10 +147,7 @@ describe('keys', () => {
 
   test('show nothing of themselves', () => {
     const secret = NEW.key.export();
-    for (const shown of [
-      inspect(NEW, { depth: 9, showHidden: true }),
-      JSON.stringify(NEW),
-    ]) {
+    for (const shown of [inspect(NEW, { depth: 9, showHidden: true }), JSON.stringify(NEW)]) {
       expect(shown).not.toContain(secret.toString('base64').slice(0, 8));
       expect(shown).not.toContain(secret.toString('hex').slice(0, 8));
     }
@@ -253,5 +251,18 @@ describe('the keys’ file', () => {
     expect(mark(`a:${base64}`)).not.toBe(both);
     expect(mark(`a:${base64}\nb:${other}`, 'another')).not.toBe(both);
     expect(codecFingerprint({ codecKeysFile: null }, 'token')).toBe('');
+  });
+
+  test('joins no engine that has other keys', () => {
+    const config = (text: string): Config => readConfig({ CODEC_KEYS_FILE: write(text) }, folder);
+    const running = workerSettings(config(`a:${base64}`), 'token');
+    const compared = (text: string): string[] =>
+      compareSettings(workerSettings(config(text), 'token'), running).must;
+    expect(compared(`a:${base64}`)).toEqual([]);
+    expect(compared(`a:${other}`)).toEqual(['CODEC_KEYS_FILE']);
+    expect(compareSettings(workerSettings(readConfig({}, folder), 'token'), running).must).toEqual([
+      'CODEC_KEYS_FILE',
+    ]);
+    expect(JSON.stringify(running)).not.toContain(base64);
   });
 });

@@ -15,6 +15,8 @@ import { createDataConverter } from '../../src/codec/data-converter.ts';
 import { createObserver, planWaitsFor } from '../../src/client/observe.ts';
 import { recordedAnswers } from '../../src/client/recorded-answers.ts';
 import type { ImageResult, RunInput, RunResult } from '../../src/shared/types.ts';
+import { createGcs } from '../../src/worker/adapters/gcs.ts';
+import { createOpenStore } from '../../src/worker/adapters/open-store.ts';
 import { distinctPicture } from '../helpers/cli.ts';
 import type { Canaries, CanaryActivities, singEverywhere } from '../helpers/codec-workflow.ts';
 import { createHarness, type Harness } from '../helpers/run-harness.ts';
@@ -32,6 +34,9 @@ let keysFile: string;
 /** Of somebody who has no keys, and of those who have; that one sees payloads as they are kept. */
 let without: Client;
 let withKeys: Client;
+
+/** Of progress records, where none are. */
+const openStore = createOpenStore(createGcs({ apiEndpoint: null }));
 
 const clientWith = (dataConverter?: DataConverter): Client =>
   new Client({ connection, namespace: server.namespace, ...(dataConverter ? { dataConverter } : {}) });
@@ -259,7 +264,7 @@ describe('a run', () => {
     await until(async () => harness.simulator.ledger.length >= 8);
     const seen = await createObserver({
       ...{ client: withKeys, namespace: server.namespace, workflowId: handle.workflowId, now: Date.now },
-      store: { place: '', read: async () => null } as never,
+      store: openStore(folder),
     }).look();
     expect(seen?.fresh).toBe(true);
     expect((await handle.result()).counts).toMatchObject({ answered: 24, failed: 0 });
@@ -274,7 +279,12 @@ describe('a run', () => {
       ...Object.values(of).flatMap((answer) => ('description' in answer ? [String(answer.description)] : [])),
     ]);
     expect(texts).toHaveLength(28);
-    const words = [...texts, ...texts.map((text) => text.slice(0, 40)), basename(harness.folder), 'canary'];
+    const words = [
+      ...texts,
+      ...texts.map((text) => text.slice(0, 40)),
+      basename(harness.folder),
+      'canary',
+    ].map((word) => Buffer.from(word).toString('latin1'));
     const kept = (await database()).toString('latin1');
     const histories = await Promise.all([handle.workflowId, batch].map(keptHistory));
     for (const text of [kept, ...histories]) expect(words.filter((word) => text.includes(word))).toEqual([]);
@@ -319,7 +329,7 @@ describe('a run', () => {
     await until(async () => harness.simulator.ledger.length >= 1);
     for (const codecKeysFile of [null, await keys('others', 'k2')]) {
       const client = clientWith(createDataConverter({ codecKeysFile }));
-      const store = { place: '', read: async () => null } as never;
+      const store = openStore(folder);
       const { namespace } = server;
       const look = createObserver({ client, namespace, workflowId, store, now: Date.now }).look();
       await expect(look).rejects.toThrow(/the key "k1", which this process does not have/);
