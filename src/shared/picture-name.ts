@@ -12,8 +12,6 @@ const TIME =
 /** What phones and programs put before the time: it names no camera. */
 const NO_CAMERA = /^(?:img|image|dsc|dcim|pxl|vid|pic|picture|photo|snapshot|screenshot|frame|capture)$/i;
 
-const EDGES = /^[-_ .]+|[-_ .]+$/g;
-
 const NOTHING: PicturePlace = { camera: null, time: null };
 
 /**
@@ -24,21 +22,32 @@ const NOTHING: PicturePlace = { camera: null, time: null };
 export function placeInName(name: string): PicturePlace {
   const slash = name.lastIndexOf('/');
   const base = name.slice(slash + 1);
-  let found: { time: string; before: string } | null = null;
+  let time: string | null = null;
+  let before = '';
   for (const match of base.matchAll(TIME)) {
     const [, year = '', , month = '', day = '', hour = '', , minute = '', second = ''] = match;
     if (!isTime(Number(year), Number(month), Number(day), Number(hour), Number(minute), Number(second)))
       continue;
-    const time = `${year}-${month}-${day}T${hour}:${minute}:${second}`;
-    found = { time, before: base.slice(0, match.index) };
+    time = `${year}-${month}-${day}T${hour}:${minute}:${second}`;
+    before = base.slice(0, match.index);
   }
-  if (found === null) return NOTHING;
-  const before = found.before.replace(EDGES, '');
-  if (before !== '' && !NO_CAMERA.test(before)) return { camera: before, time: found.time };
+  if (time === null) return NOTHING;
+  const camera = trimmed(before);
+  if (camera !== '' && !NO_CAMERA.test(camera)) return { camera, time };
   const folder = slash < 0 ? '' : name.slice(name.lastIndexOf('/', slash - 1) + 1, slash);
   // A folder a day is no camera.
-  return { camera: folder === '' || /^[\d\-_. ]+$/.test(folder) ? null : folder, time: found.time };
+  return { camera: folder === '' || /^[\d\-_. ]+$/.test(folder) ? null : folder, time };
 }
+
+/** Without the separators at its ends. */
+function trimmed(text: string): string {
+  let [from, to] = [0, text.length];
+  while (from < to && SEPARATORS.includes(text.charAt(from))) from += 1;
+  while (to > from && SEPARATORS.includes(text.charAt(to - 1))) to -= 1;
+  return text.slice(from, to);
+}
+
+const SEPARATORS = '-_ .';
 
 function isTime(
   year: number,
@@ -49,7 +58,7 @@ function isTime(
   second: number,
 ): boolean {
   if (month < 1 || month > 12 || hour > 23 || minute > 59 || second > 59) return false;
-  return day >= 1 && day <= daysIn(year, month);
+  return day >= 1 && (day <= 28 || day <= daysIn(year, month));
 }
 
 /** Days of a month from 1 to 12. */

@@ -6,17 +6,17 @@ import { PAGE_PICTURES } from './columns.ts';
 /** A page of a run's pictures as far as its index segment or the page file alone tell. */
 export interface ReadPage {
   page: number;
-  /** Its number of pictures. */
-  size: number;
   /** Whether the answers are of a segment; otherwise they are in shards alone. */
   summedUp: boolean;
-  pictures: {
-    index: number;
-    name: string;
-    identity: string;
-    /** Absent where the segment has none, or there is no segment. */
-    answers?: IndexLine['answers'];
-  }[];
+  /** By index. */
+  pictures: readonly ReadPicture[];
+}
+
+export interface ReadPicture {
+  name: string;
+  identity: string;
+  /** Absent where the segment has none, or there is no segment. */
+  answers?: IndexLine['answers'];
 }
 
 /**
@@ -27,24 +27,11 @@ export interface ReadPage {
  */
 export async function readPage(store: ResultStore, page: number, hasSegment: boolean): Promise<ReadPage> {
   const segment = hasSegment ? await readSegment(store, page) : null;
-  if (segment !== null && isWhole(segment))
-    return {
-      page,
-      size: segment.images.length,
-      summedUp: true,
-      pictures: segment.images.map((line, index) => ({ ...line, index })),
-    };
+  if (segment !== null && isWhole(segment)) return { page, summedUp: true, pictures: segment.images };
   const { images } = await readImagePage(store, page);
-  const lines = new Map(segment?.images.map((line) => [line.name, line]));
-  return {
-    page,
-    size: images.length,
-    summedUp: segment !== null,
-    pictures: images.map(({ name, identity }, index) => {
-      const line = lines.get(name);
-      return { index, name, identity, ...(line === undefined ? {} : { answers: line.answers }) };
-    }),
-  };
+  if (segment === null) return { page, summedUp: false, pictures: images };
+  const lines = new Map(segment.images.map((line) => [line.name, line]));
+  return { page, summedUp: true, pictures: images.map((image) => lines.get(image.name) ?? image) };
 }
 
 /** It has every picture that a page can have, in the page's order, which is that of the names' bytes. */

@@ -8,10 +8,12 @@ export function createRecent<T>(most: number): Recent<T> {
   const values = new Map<string, Promise<T>>();
   return {
     get(key, make) {
-      const value = values.get(key) ?? make();
+      const known = values.get(key);
+      const value = known ?? make();
       // The last one of the map is the one asked for last.
       values.delete(key);
       values.set(key, value);
+      if (known !== undefined) return value;
       value.catch(() => {
         if (values.get(key) === value) values.delete(key);
       });

@@ -70,8 +70,8 @@ export async function openRunIndex(options: {
     const found: typeof pages = pages.slice();
     const read = (page: number): Promise<ReadPage> => readPage(store, page, summedUp.has(page));
     for await (const one of readAhead(toRead, read, AT_ONCE)) {
-      found[one.page] = { size: one.size, firstBatch: 0, summedUp: one.summedUp };
-      addPage(draft, one);
+      found[one.page] = { size: one.pictures.length, firstBatch: 0, summedUp: one.summedUp };
+      addPage(draft, plan, one);
     }
     let firstBatch = 0;
     for (const page of found) {
@@ -152,11 +152,15 @@ export async function openRunIndex(options: {
   };
 }
 
-function addPage(draft: Draft, { page, pictures }: ReadPage): void {
-  for (const picture of pictures) {
-    const at = page * PAGE_PICTURES + picture.index;
+function addPage(draft: Draft, { prompts }: Plan, { page, pictures }: ReadPage): void {
+  for (const [index, picture] of pictures.entries()) {
+    const at = page * PAGE_PICTURES + index;
     draft.picture(at, picture);
-    for (const [prompt, value] of Object.entries(picture.answers ?? {})) draft.answer(at, prompt, value);
+    if (picture.answers === undefined) continue;
+    for (const { id } of prompts) {
+      const value = picture.answers[id];
+      if (value !== undefined) draft.answer(at, id, value);
+    }
   }
 }
 

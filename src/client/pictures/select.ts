@@ -80,7 +80,7 @@ export function filterOf(pictures: Pictures, query: PictureQuery): (at: number) 
   if (camera !== undefined) filters.push((at) => pictures.camera(at) === camera);
   if (day !== undefined) {
     const wanted = Date.parse(day) / DAY_MS;
-    filters.push((at) => Math.floor(pictures.clock(at) / DAY_MS) === wanted);
+    filters.push((at) => dayNumberOf(pictures.clock(at)) === wanted);
   }
   if (hour !== undefined) filters.push((at) => hourOf(pictures.clock(at)) === hour);
   return (at) => filters.every((holds) => holds(at));
@@ -102,12 +102,12 @@ export function filtersOf(pictures: Pictures): { cameras: string[]; days: string
   for (let at = 0; at < pictures.end; at += 1) {
     const camera = pictures.camera(at);
     if (camera !== null) cameras.add(camera);
-    const clock = pictures.clock(at);
-    if (!Number.isNaN(clock)) days.add(Math.floor(clock / DAY_MS));
+    const day = dayNumberOf(pictures.clock(at));
+    if (day !== null) days.add(day);
   }
   return {
     cameras: [...cameras].sort((a, b) => compareNatural(a, b) || (a < b ? -1 : 1)),
-    days: [...days].sort((a, b) => a - b).map((day) => dayOf(day * DAY_MS) ?? ''),
+    days: [...days].sort((a, b) => a - b).map(dayOf),
   };
 }
 
@@ -119,9 +119,13 @@ export function neighboursOf(found: Int32Array, at: number): Neighbours {
   return { previous: found[rank - 1] ?? null, next: found[rank + 1] ?? null, rank, total };
 }
 
-/** Civil time, day and hour of a picture's clock; `null` where its name tells none. */
+/** Civil time and hour of a picture's clock, and its day as days since 1970; `null` where its name tells none. */
 export const timeOf = (clock: number): string | null =>
   Number.isNaN(clock) ? null : new Date(clock).toISOString().slice(0, 19);
-export const dayOf = (clock: number): string | null => timeOf(clock)?.slice(0, 10) ?? null;
 export const hourOf = (clock: number): number | null =>
   Number.isNaN(clock) ? null : Math.floor(clock / HOUR_MS) % 24;
+export const dayNumberOf = (clock: number): number | null =>
+  Number.isNaN(clock) ? null : Math.floor(clock / DAY_MS);
+
+/** `2025-11-25`, from its number. */
+export const dayOf = (number: number): string => new Date(number * DAY_MS).toISOString().slice(0, 10);

@@ -1,7 +1,7 @@
 import { compareNatural } from '../../shared/natural-order.ts';
 import { isAnswered, isFailed, isMatch, type Pictures, UNASKED } from './columns.ts';
 import type { RunIndex } from './run-index.ts';
-import { dayOf, hourOf } from './select.ts';
+import { dayNumberOf, dayOf, hourOf } from './select.ts';
 import type { Cell, Summary } from './types.ts';
 
 /** Sums over some pictures of a run, in all and by camera, hour and day of their names. */
@@ -11,12 +11,12 @@ export function summarize({ pictures, version }: RunIndex, places: Iterable<numb
   }));
   const cameras = createTable<string>(pictures);
   const hours = createTable<number>(pictures);
-  const days = createTable<string>(pictures);
+  const days = createTable<number>(pictures);
   for (const at of places) {
     const clock = pictures.clock(at);
     cameras.add(pictures.camera(at), at);
     hours.add(hourOf(clock), at);
-    days.add(dayOf(clock), at);
+    days.add(dayNumberOf(clock), at);
     for (const [number, sums] of prompts.entries()) {
       const code = pictures.answer(number, at);
       if (code === UNASKED) sums.unasked += 1;
@@ -35,7 +35,10 @@ export function summarize({ pictures, version }: RunIndex, places: Iterable<numb
       .sort((a, b) => b.pictures - a.pictures || compareNatural(a.key ?? '', b.key ?? ''))
       .map(({ key, ...row }) => ({ camera: key, ...row })),
     hours: inOrder(hours.rows()).map(({ key, ...row }) => ({ hour: key, ...row })),
-    days: inOrder(days.rows()).map(({ key, ...row }) => ({ day: key, ...row })),
+    days: inOrder(days.rows()).map(({ key, ...row }) => ({
+      day: key === null ? null : dayOf(key),
+      ...row,
+    })),
   };
 }
 
@@ -73,5 +76,5 @@ function createTable<K>({ prompts, answer }: Pictures): {
 }
 
 /** By key, and last what has none. */
-const inOrder = <K extends string | number>(rows: Row<K>[]): Row<K>[] =>
-  rows.sort((a, b) => (a.key === null ? 1 : b.key === null ? -1 : a.key < b.key ? -1 : 1));
+const inOrder = (rows: Row<number>[]): Row<number>[] =>
+  rows.sort((a, b) => (a.key === null ? 1 : b.key === null ? -1 : a.key - b.key));
