@@ -1,4 +1,5 @@
-import { programVersion } from '../config.ts';
+import { program } from '../config.ts';
+import { messageOf } from '../client/errors.ts';
 import { configOf } from '../client/look-at-run.ts';
 import { createRuns, type Runs } from '../client/runs.ts';
 import { createActions, type Actions } from './actions.ts';
@@ -52,7 +53,7 @@ export function createPage(options: PageOptions): Page {
   };
   const minutes = createRunMinutes({ openStore });
   return {
-    info: { version: programVersion(), root, simulated: deps.config.account.simulated },
+    info: { version: program().version, root, simulated: deps.config.account.simulated },
     runs,
     list: createRunList({ runs, live, now }),
     live,
@@ -70,8 +71,7 @@ export function createPage(options: PageOptions): Page {
       return detailOf({ recorded, live: seen }, about, now());
     },
     closing: closing.signal,
-    broke: (error) =>
-      logger.error({ problem: error instanceof Error ? error.message : '' }, 'page: a stream broke'),
+    broke: (error) => logger.error({ problem: messageOf(error) }, 'page: a stream broke'),
     now,
     async close() {
       closing.abort();

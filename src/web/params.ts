@@ -11,7 +11,10 @@ export function runIn(c: Context<PageEnv>, name = 'run'): string {
 }
 
 export const noSuchRun = (run: string): PageProblem =>
-  new PageProblem(404, `There is no run ${JSON.stringify(run.slice(0, 80))} in this results place.`);
+  new PageProblem(
+    404,
+    `There is no run ${JSON.stringify(run.slice(0, 80))} in this results place, or its plan is still being made.`,
+  );
 
 /** A picture's place from the address. */
 export function placeIn(c: Context<PageEnv>): number {

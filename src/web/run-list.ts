@@ -40,31 +40,35 @@ export function createRunList(options: {
     }
   };
 
+  const rows = async (): Promise<RunRow[]> => {
+    const names = await runs.names();
+    const there = new Set(names);
+    for (const run of ended.keys()) if (!there.has(run)) ended.delete(run);
+    const stale = [...ended]
+      .filter(([, { at }]) => now() - at > GOOD_MS)
+      .sort(([, a], [, b]) => a.at - b.at)
+      .slice(0, READ_AGAIN);
+    const due = new Set(stale.map(([run]) => run));
+    const [reading, looking] = [createAtMost(READS), createAtMost(LOOKS)];
+    const found = await Promise.all(
+      names.map(async (run): Promise<RunRow | null> => {
+        const kept = due.has(run) ? undefined : ended.get(run)?.recorded;
+        const recorded = kept ?? (await reading(() => read(run)));
+        if (recorded === null || !('plan' in recorded)) return recorded;
+        const sight = hasEnded(recorded)
+          ? { recorded, live: null }
+          : await looking(() => live.lookAt(recorded));
+        return rowOf(sight, now());
+      }),
+    );
+    return found
+      .filter((row) => row !== null)
+      .sort((a, b) => b.startedAt.localeCompare(a.startedAt) || b.run.localeCompare(a.run));
+  };
+
+  let underWay: Promise<RunRow[]> | null = null;
   return {
-    async rows() {
-      const names = await runs.names();
-      const there = new Set(names);
-      for (const run of ended.keys()) if (!there.has(run)) ended.delete(run);
-      const stale = [...ended]
-        .filter(([, { at }]) => now() - at > GOOD_MS)
-        .sort(([, a], [, b]) => a.at - b.at)
-        .slice(0, READ_AGAIN);
-      const due = new Set(stale.map(([run]) => run));
-      const [reading, looking] = [createAtMost(READS), createAtMost(LOOKS)];
-      const rows = await Promise.all(
-        names.map(async (run): Promise<RunRow | null> => {
-          const kept = due.has(run) ? undefined : ended.get(run)?.recorded;
-          const found = kept ?? (await reading(() => read(run)));
-          if (found === null || !('plan' in found)) return found;
-          const sight = hasEnded(found)
-            ? { recorded: found, live: null }
-            : await looking(() => live.lookAt(found));
-          return rowOf(sight, now());
-        }),
-      );
-      return rows
-        .filter((row) => row !== null)
-        .sort((a, b) => b.startedAt.localeCompare(a.startedAt) || b.run.localeCompare(a.run));
-    },
+    // Those who look at the same time read once.
+    rows: () => (underWay ??= rows().finally(() => (underWay = null))),
   };
 }

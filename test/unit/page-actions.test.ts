@@ -108,3 +108,22 @@ describe('the list of runs', () => {
     ).toBe(true);
   });
 });
+
+test('a server that does not answer keeps nobody waiting', async () => {
+  let connects = 0;
+  page = await startTestPage({ connect: () => ((connects += 1), new Promise(() => undefined)) });
+  await writeRun(page.folder, 'a', [{ name: 'x.jpg', outcome: null }], { progress: { state: 'running' } });
+  const look = async (): Promise<number> => {
+    const before = Date.now();
+    expect(((await page.ask('/api/runs')).json() as RunRow[])[0]).toMatchObject({ state: 'interrupted' });
+    return Date.now() - before;
+  };
+  expect(await look()).toBeLessThan(1_500);
+  await new Promise((resolve) => setTimeout(resolve, 1_100));
+  expect(await look()).toBeLessThan(500);
+  expect(connects).toBe(1);
+  const before = Date.now();
+  await page.close();
+  expect(Date.now() - before).toBeLessThan(500);
+  page = await startTestPage();
+});
