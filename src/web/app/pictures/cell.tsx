@@ -26,7 +26,7 @@ export interface CellProps {
 export function Cell({ run, place, total, row, href, prompts, about, tabbable, box }: CellProps) {
   return (
     <li
-      class="cell"
+      class="grid-cell"
       aria-setsize={total}
       aria-posinset={place + 1}
       style={{
