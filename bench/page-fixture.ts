@@ -57,6 +57,7 @@ export async function writeRun(run: FixtureRun, write: WriteFile): Promise<Progr
   let batches = 0;
   let batchesDone = 0;
   const minutes = new Map<string, MinuteLine>();
+  const open = new Map<string, MinuteLine>();
   for (let page = 0; page < pages; page += 1) {
     const first = page * PAGE;
     const size = Math.min(PAGE, run.pictures - first);
@@ -90,7 +91,10 @@ export async function writeRun(run: FixtureRun, write: WriteFile): Promise<Progr
     for (const line of pageMinutes) minutes.set(line.at, addMinutes(minutes.get(line.at), line));
     batches += shards.length;
     batchesDone += shards.filter(({ done }) => done).length;
-    if (shards.some(({ done }) => !done)) continue;
+    if (shards.some(({ done }) => !done)) {
+      for (const line of pageMinutes) open.set(line.at, addMinutes(open.get(line.at), line));
+      continue;
+    }
     const segment: Segment = {
       page,
       counts: pageCounts,
@@ -107,7 +111,8 @@ export async function writeRun(run: FixtureRun, write: WriteFile): Promise<Progr
     await write(files.segment(page), `${JSON.stringify(segment)}\n`);
   }
   const lines = [...minutes.values()].sort((a, b) => (a.at < b.at ? -1 : 1));
-  await write(files.minutes, `${JSON.stringify(lines)}\n`);
+  // A segment has the minutes of its page; this file has those of the other pages.
+  await write(files.minutes, `${JSON.stringify([...open.values()])}\n`);
   const progress = progressOf(run, plan, { counts, minutes: lines }, { batches, batchesDone });
   await write(files.progress, `${JSON.stringify(progress)}\n`);
   return progress;
