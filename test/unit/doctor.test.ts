@@ -117,7 +117,7 @@ test('where all is well, everything is in order or was not asked, and nothing is
     ]),
   );
   expect(diagnosis.checks.get('temporal')?.found).toMatch(
-    /does not run, which is no fault: image-analysis run/,
+    /does not run, which is no fault: `image-analysis run`/,
   );
   expect(diagnosis.checks.get('answer')).toMatchObject({ state: 'skipped' });
   expect(diagnosis.checks.get('answer')?.remedy).toMatch(/doctor --ask/);
@@ -144,7 +144,7 @@ test('what a person reads, without a source', async () => {
   expect(status).toBe(0);
   expect(out).toMatch(/^ok {7}Key {16}The key is accepted\.$/m);
   expect(out).toMatch(
-    /^skipped {2}Source {13}No source was given[^]*Mend: Name one: `image-analysis doctor gs:/m,
+    /^skipped {2}Source {13}No source was given[^]*looked for\.\n +Name one: `image-analysis doctor gs:/m,
   );
   expect(out).toMatch(/\n\nNothing is wrong, \d+ are in order, \d+ were not looked at\.\n$/);
 });

@@ -67,11 +67,16 @@ const WORDS: Record<string, string> = {
 export const connectionInWords = (code: string): string =>
   `${WORDS[code] ?? 'the connection failed'} (${code})`;
 
-/** The first code in an error and its causes; of several addresses that were tried, the first one's. */
+/**
+ * The first code in an error and its causes; of several addresses that were tried, the first one's. Where there is
+ * none, the words of the innermost.
+ */
 export function codeOf(error: unknown): string {
+  let words = 'unknown';
   for (let at = error; at instanceof Error; at = at.cause) {
     const one: unknown = at instanceof AggregateError ? at.errors[0] : at;
     if (one instanceof Error && 'code' in one && typeof one.code === 'string') return one.code;
+    words = at.message;
   }
-  return error instanceof Error ? error.name : 'unknown';
+  return words;
 }

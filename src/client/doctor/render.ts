@@ -14,7 +14,10 @@ export function linesOf(
   colors: Colors,
 ): string[] {
   const room = Math.max(30, width - STATE - TITLE);
-  const text = [...wrap(found, room), ...(remedy === null ? [] : wrap(`Mend: ${remedy}`, room))];
+  const text = [
+    ...wrap(found, room),
+    ...(remedy === null ? [] : wrap(`${state === 'skipped' ? '' : 'Mend: '}${remedy}`, room)),
+  ];
   return text.map((line, at) =>
     at === 0 ? coloured(state, colors) + pad(title, TITLE) + line : ' '.repeat(STATE + TITLE) + line,
   );

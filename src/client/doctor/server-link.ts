@@ -84,7 +84,7 @@ export function serverLink(config: Config, calledAs: string): ServerLink {
     const status = attachment?.status() ?? null;
     if (status === null) {
       return skipped(
-        `The embedded engine of ${config.dataDir} does not run, which is no fault: ${calledAs} run starts it.`,
+        `The embedded engine of ${config.dataDir} does not run, which is no fault: \`${calledAs} run\` starts it.`,
         `To have its links looked at too, leave a run to it: \`${calledAs} run ./pictures --detach\`.`,
       );
     }
