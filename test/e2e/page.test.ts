@@ -40,10 +40,12 @@ async function startFront(): Promise<{ address: string; lead(to: string | null):
       [on, socket],
     ] as const) {
       open.add(end);
-      end.on('error', () => undefined).on('close', () => {
-        open.delete(end);
-        other.destroy();
-      });
+      end
+        .on('error', () => undefined)
+        .on('close', () => {
+          open.delete(end);
+          other.destroy();
+        });
     }
   }).listen(0, '127.0.0.1');
   await once(server, 'listening');
@@ -86,6 +88,8 @@ describe.skipIf(whyNoBrowser() !== null)(`the page in a browser ${whyNoBrowser()
   let server: PageServer;
   let opened: OpenedPage;
   let page: Page;
+  /** A stranger's attempts leave errors in the console of the stranger's page: that is the defence. */
+  let attacked = false;
   /** Of the run that the tests go through, from its start to its end. */
   let run = '';
   const folder = mkdtempSync(join(tmpdir(), 'page-e2e-'));
@@ -131,11 +135,13 @@ describe.skipIf(whyNoBrowser() !== null)(`the page in a browser ${whyNoBrowser()
   beforeEach(async () => {
     opened = await browser.open();
     page = opened.page;
+    page.setDefaultTimeout(20_000);
   });
 
   afterEach(async () => {
     await opened.close();
-    expect(opened.problems).toEqual([]);
+    if (!attacked) expect(opened.problems).toEqual([]);
+    attacked = false;
   });
 
   const open = async (path: string): Promise<void> => {
@@ -152,9 +158,7 @@ describe.skipIf(whyNoBrowser() !== null)(`the page in a browser ${whyNoBrowser()
       await open('/');
       await page.getByRole('heading', { name: 'No run yet' }).waitFor();
       place.start(['run', join(place.folder, 'pictures'), '--concurrency', '4', '--batch-size', '4']);
-      await until(
-        async () => (run = (await getJson<{ run: string }[]>(`${server.url}/api/runs`))[0]?.run ?? ''),
-      );
+      run = await until(async () => (await getJson<{ run: string }[]>(`${server.url}/api/runs`))[0]?.run);
       await page.getByRole('link', { name: run }).first().waitFor();
       await page.getByRole('link', { name: run }).first().click();
       await page.getByRole('heading', { level: 1, name: run }).waitFor();
@@ -439,12 +443,11 @@ describe.skipIf(whyNoBrowser() !== null)(`the page in a browser ${whyNoBrowser()
     });
     afterAll(() => void attacker.close());
 
-    // A stranger's attempts leave errors in the console of the stranger's page: that is the defence.
+    beforeEach(() => void (attacked = true));
     const asStranger = async (path = '/'): Promise<Page> => {
       await page.goto(hostile + path);
       return page;
     };
-    afterEach(() => void opened.problems.splice(0));
 
     test('another origin can read nothing, neither runs nor pictures nor events', async () => {
       const stranger = await asStranger();
@@ -499,7 +502,7 @@ describe.skipIf(whyNoBrowser() !== null)(`the page in a browser ${whyNoBrowser()
         await stranger.waitForURL(url);
         await asStranger();
       }
-      expect(statuses.length).toBeGreaterThan(4);
+      expect(statuses.length).toBeGreaterThanOrEqual(4);
       expect(statuses.every((status) => status >= 400)).toBe(true);
       const after = await getJson<RunDetail>(`${server.url}/api/runs/${run}`);
       expect([after.state, after.answered]).toEqual([before.state, before.answered]);
@@ -511,10 +514,7 @@ describe.skipIf(whyNoBrowser() !== null)(`the page in a browser ${whyNoBrowser()
         const frame = document.createElement('iframe');
         frame.src = '${server.url}/'; document.body.append(frame);
       })()`);
-      await until(
-        async () => stranger.frames().length === 2 && stranger.frames()[1]?.url() !== 'about:blank',
-      );
-      expect(stranger.frames()[1]?.url()).toMatch(/^chrome-error:/);
+      await until(async () => stranger.frames()[1]?.url().startsWith('chrome-error:'), 10_000);
 
       const popup = stranger.waitForEvent('popup');
       await stranger.evaluate(`window.theirs = window.open('${server.url}/')`);
