@@ -1,4 +1,5 @@
 import { addCounts, largerCounts } from '../shared/counts.ts';
+import { isEnd } from '../shared/run-state.ts';
 import { timeRemaining } from '../shared/time-remaining.ts';
 import type {
   BatchProgress,
@@ -101,10 +102,12 @@ export function liveView(seen: Snapshot, now: number): LiveView {
 
 /**
  * The counts of this moment: of the batches that have ended, and what the running ones say themselves. Never less than
- * the run's own, which knows a batch that did not answer by its last report.
+ * the run's own, which knows a batch that did not answer by its last report. A run that has ended early holds in its sums
+ * what its last batches answered, though it never heard their ends.
  */
 export function countsNow({ progress, batches }: Snapshot): Counts {
-  const now = batches.reduce((sum, batch) => addCounts(sum, batch.counts), progress.ended);
+  const running = isEnd(progress.state) ? [] : batches;
+  const now = running.reduce((sum, batch) => addCounts(sum, batch.counts), progress.ended);
   return largerCounts(progress.counts, now);
 }
 

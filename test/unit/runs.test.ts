@@ -131,6 +131,15 @@ describe('the view of a run under way', () => {
     expect(view).toMatchObject({ answered: 13, picturesDone: 6 });
   });
 
+  test('counts the answers of a run that was cancelled once: its sums hold those of its last batches', () => {
+    const ended = { ...noCounts(), images: 1, answered: 5 };
+    for (const state of ['cancelled', 'failed'] as const) {
+      const progress = progressOf({ state, ended, counts: ended, running: [{ batch: 0, workflowId: 'b' }] });
+      const batches = [batch({ open: 0, counts: { ...noCounts(), answered: 5 } })];
+      expect(liveView(seen({ progress, batches }), NOW)).toMatchObject({ answered: 5 });
+    }
+  });
+
   test('counts the answers of a pause once, whether the batch has reported them or not', () => {
     const ended = { ...noCounts(), images: 1, answered: 2 };
     for (const reported of [2, 5]) {
