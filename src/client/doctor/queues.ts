@@ -98,7 +98,7 @@ export function queueChecks({ server, namespace, taskQueue, modelQueue, calledAs
     ]);
     const all = [workflows, activities, calls];
     if (all.every((pollers) => pollers.length === 0)) {
-      if (embedded) return skipped(`The engine has no worker now: it starts one with \`${calledAs} run\`.`);
+      if (embedded) return skipped(`No worker polls yet: the engine starts one with \`${calledAs} run\`.`);
       return wrong(`No worker polls ${taskQueue}.`, `Start one with the same TASK_QUEUE: ${startWorker()}.`);
     }
     if (workflows.length === 0 || activities.length === 0) {
