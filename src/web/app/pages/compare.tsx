@@ -111,7 +111,7 @@ function Warnings({ data }: { data: Comparison }) {
   if (said.length === 0) return null;
   return (
     <Notice title="Not everything can be compared" tone="block">
-      <ul>
+      <ul class="compare-warnings">
         {said.map((line) => (
           <li key={line} class="anywhere">
             {line}

@@ -70,7 +70,11 @@ export function PicturePage({ run, at }: { run: string; at: number }) {
       <RunHead run={run} current="pictures">
         <Heading title={picture === null ? `Picture ${at + 1}` : baseName(picture.name)} />
       </RunHead>
-      {live.data?.block != null && <BlockedBanner block={live.data.block} />}
+      {live.data?.block != null && (
+        <div class="above">
+          <BlockedBanner block={live.data.block} />
+        </div>
+      )}
       <Steps run={run} query={query} picture={picture} grid={grid} onKeys={() => setKeys(true)} />
       {!possible ? (
         <ErrorState error={{ message: 'The address names no picture: its last part must be a number.' }} />
@@ -93,7 +97,6 @@ export function PicturePage({ run, at }: { run: string; at: number }) {
                 Open the file
               </a>
             </div>
-            {picture !== null && <PictureFacts picture={picture} />}
           </div>
           {picture === null ? (
             <Skeleton what="the answers" lines={12} />
@@ -102,6 +105,8 @@ export function PicturePage({ run, at }: { run: string; at: number }) {
               <h2 id="answers">Answers</h2>
               <AskAgain key={at} run={run} picture={picture} />
               <AnswerList key={at} answers={picture.answers} />
+              <h2>Picture</h2>
+              <PictureFacts picture={picture} />
             </section>
           )}
         </div>
@@ -140,9 +145,11 @@ function Steps(props: {
             : of(picture.rank + 1, picture.total)}
       </span>
       <Step words="Next" to={picture?.next ?? null} run={run} query={query} />
-      <Button kind="quiet" onClick={onKeys}>
-        Keys
-      </Button>
+      <span class="keys-button">
+        <Button kind="quiet" onClick={onKeys}>
+          Keys
+        </Button>
+      </span>
     </nav>
   );
 }

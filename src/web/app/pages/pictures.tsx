@@ -45,12 +45,18 @@ export function PicturesPage({ run }: { run: string }) {
         {live.data !== null && <StateBadge state={live.data.state} />}
         <span class="page-tools">
           <ExportMenu run={run} query={query} />
-          <Button kind="quiet" onClick={() => setKeys(true)}>
-            Keys
-          </Button>
+          <span class="keys-button">
+            <Button kind="quiet" onClick={() => setKeys(true)}>
+              Keys
+            </Button>
+          </span>
         </span>
       </RunHead>
-      {live.data?.block != null && <BlockedBanner block={live.data.block} />}
+      {live.data?.block != null && (
+        <div class="above">
+          <BlockedBanner block={live.data.block} />
+        </div>
+      )}
       {wrong !== null ? (
         <div class="stack-s">
           <ErrorState error={{ message: `The address asks for what cannot be: ${wrong.message}` }} />

@@ -143,16 +143,18 @@ function CompareWith({ run }: { run: string }) {
   const others = (data ?? []).filter((row) => row.run !== run);
   if (others.length === 0) return null;
   return (
-    <Select
-      label="Compare with an earlier or later run"
-      value=""
-      options={[{ value: '', text: 'Choose a run' }, ...runOptions(others)]}
-      onChange={(other) => {
-        // The older one is the left one: a change is what the newer one says.
-        const [left, right] = [run, other].sort((a, b) => startOf(data, a) - startOf(data, b));
-        if (left !== undefined && right !== undefined) navigate(page.compare(left, right));
-      }}
-    />
+    <div class="compare-with">
+      <Select
+        label="Compare with an earlier or later run"
+        value=""
+        options={[{ value: '', text: 'Choose a run' }, ...runOptions(others)]}
+        onChange={(other) => {
+          // The older one is the left one: a change is what the newer one says.
+          const [left, right] = [run, other].sort((a, b) => startOf(data, a) - startOf(data, b));
+          if (left !== undefined && right !== undefined) navigate(page.compare(left, right));
+        }}
+      />
+    </div>
   );
 }
 

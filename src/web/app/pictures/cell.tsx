@@ -8,6 +8,9 @@ import { Thumb } from './thumb.tsx';
 /** Badges for which a cell has room; the others are a number. */
 const ROOM = 1;
 
+/** Characters at a name's end that are never cut off: its time, most of the time. */
+const TAIL = 13;
+
 export interface CellProps {
   run: string;
   /** Rank in the grid, from 0. */
@@ -76,12 +79,16 @@ function Caption({
   prompts: PromptName[];
   about: string | undefined;
 }) {
+  const name = baseName(row.name);
   const { matches, errors } = badgesOf(row, prompts);
   const shown = withFirst(matches, about).slice(0, ROOM);
   const more = matches.length - shown.length;
   return (
     <span class="caption" aria-hidden="true" title={row.name}>
-      <span class="caption-name">{baseName(row.name)}</span>
+      <span class="caption-name">
+        <span class="caption-start">{name.slice(0, -TAIL)}</span>
+        <span class="caption-end">{name.slice(-TAIL)}</span>
+      </span>
       <span class="caption-badges">
         {shown.map(({ prompt, name, count: n }) => (
           <MatchBadge key={prompt} name={name} n={n} />

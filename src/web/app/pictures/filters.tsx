@@ -92,7 +92,7 @@ function Choices({ query, prompts, facts, onChange }: FiltersProps) {
         label="Without an answer"
         value={query.error ?? ''}
         options={[
-          { value: '', text: 'Whatever' },
+          { value: '', text: 'Does not matter' },
           { value: 'any', text: 'Any error' },
           { value: 'unasked', text: 'Not asked yet' },
           ...FAILURE_KINDS.map((kind) => ({ value: kind, text: capital(kindWords(kind)) })),
