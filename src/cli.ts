@@ -8,10 +8,8 @@ import { runProgram } from './client/program.ts';
 import { colorsWanted } from './client/render/colors.ts';
 import type { ReadPicture } from './web/pictures.ts';
 import { createGcs } from './worker/adapters/gcs.ts';
-import { createOpenAnswers } from './worker/adapters/open-answers.ts';
 import { createOpenSource } from './worker/adapters/open-source.ts';
 import { createListRuns, createOpenStore } from './worker/adapters/open-store.ts';
-import { loadPrompts } from './worker/prompts-file.ts';
 
 /** Puts the program together: the only place that sees both the commands and what they command. */
 function createDeps(env: NodeJS.ProcessEnv): Deps {
@@ -35,9 +33,11 @@ function createDeps(env: NodeJS.ProcessEnv): Deps {
     samples: fileURLToPath(new URL('../samples', import.meta.url)),
     openStore: createOpenStore(gcs),
     listRuns: createListRuns(gcs),
-    openAnswerCache: createOpenAnswers(gcs),
-    loadPrompts,
-    // Loaded when they are needed: the SDK's native part takes longer than `list` itself.
+    // Loaded when they are needed: the SDK's native part takes longer than `list` itself, and a shell that completes a
+    // word waits for this program's start.
+    openAnswerCache: async (...args) =>
+      (await import('./worker/adapters/open-answers.ts')).createOpenAnswers(gcs)(...args),
+    loadPrompts: async (...args) => (await import('./worker/prompts-file.ts')).loadPrompts(...args),
     estimateRun: async (...args) => (await import('./worker/estimate.ts')).estimateRun(...args),
     async *askPicture(...args) {
       yield* (await import('./worker/single.ts')).askPicture(...args);

@@ -1,6 +1,6 @@
 import type { Config } from '../config.ts';
 import type { Logger } from '../logger.ts';
-import type { OpenAnswerCache } from '../shared/answer-cache.ts';
+import type { AnswerCache, OpenAnswerCache } from '../shared/answer-cache.ts';
 import type { ListRuns, OpenStore } from '../shared/result-store.ts';
 import type { AskEvent, Estimate } from '../shared/single.ts';
 import type { RecordedAnswer, Rebuilt } from '../shared/rebuilt.ts';
@@ -81,7 +81,7 @@ export interface Deps {
   openStore: OpenStore;
   listRuns: ListRuns;
   /** Opens the store of paid answers, to look after it. */
-  openAnswerCache: OpenAnswerCache;
+  openAnswerCache(...args: Parameters<OpenAnswerCache>): Promise<AnswerCache>;
   /** Reads and checks a prompts file. Throws an Error that names file, line and remedy. */
   loadPrompts(path: string): Promise<PromptSet>;
   estimateRun(config: Config, input: RunInput): Promise<Estimate>;

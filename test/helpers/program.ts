@@ -36,7 +36,7 @@ export async function runHere(
     samples: folder,
     openStore: openFolderStore,
     listRuns: listFolderRuns,
-    openAnswerCache: openFolderAnswers,
+    openAnswerCache: async (place) => openFolderAnswers(place),
     loadPrompts,
     estimateRun: notHere,
     askPicture: notHere,

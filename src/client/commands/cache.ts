@@ -21,7 +21,7 @@ async function stats(deps: Deps, flags: CacheFlags): Promise<number> {
   if (flags.olderThan !== undefined) {
     throw new UsageError('--older-than is for prune, for example cache prune --older-than 30d.');
   }
-  const cache = deps.openAnswerCache(deps.config.answers);
+  const cache = await deps.openAnswerCache(deps.config.answers);
   const found = await cache.stats();
   if (flags.json === true) {
     print(deps, printableJson(JSON.stringify({ place: cache.place, ...found })));
@@ -41,7 +41,7 @@ async function stats(deps: Deps, flags: CacheFlags): Promise<number> {
 
 async function prune(deps: Deps, flags: CacheFlags): Promise<number> {
   const olderThanMs = flags.olderThan === undefined ? null : ageMs(flags.olderThan);
-  const cache = deps.openAnswerCache(deps.config.answers);
+  const cache = await deps.openAnswerCache(deps.config.answers);
   const pruned = await cache.prune({ now: deps.now(), olderThanMs });
   if (flags.json === true) {
     print(deps, printableJson(JSON.stringify({ place: cache.place, ...pruned })));
