@@ -56,7 +56,6 @@ export async function writeRun(run: FixtureRun, write: WriteFile): Promise<Progr
   let counts = noCounts();
   let batches = 0;
   let batchesDone = 0;
-  const minutes = new Map<string, MinuteLine>();
   const open = new Map<string, MinuteLine>();
   for (let page = 0; page < pages; page += 1) {
     const first = page * PAGE;
@@ -88,7 +87,6 @@ export async function writeRun(run: FixtureRun, write: WriteFile): Promise<Progr
     );
     const pageMinutes = minutesOf(results.flatMap(({ image }) => triesOf(image)));
     counts = addCounts(counts, pageCounts);
-    for (const line of pageMinutes) minutes.set(line.at, addMinutes(minutes.get(line.at), line));
     batches += shards.length;
     batchesDone += shards.filter(({ done }) => done).length;
     if (shards.some(({ done }) => !done)) {
@@ -110,10 +108,9 @@ export async function writeRun(run: FixtureRun, write: WriteFile): Promise<Progr
     };
     await write(files.segment(page), `${JSON.stringify(segment)}\n`);
   }
-  const lines = [...minutes.values()].sort((a, b) => (a.at < b.at ? -1 : 1));
-  // A segment has the minutes of its page; this file has those of the other pages.
+  // A segment has the minutes of its page; this file and the record have those of the other pages.
   await write(files.minutes, `${JSON.stringify([...open.values()])}\n`);
-  const progress = progressOf(run, plan, { counts, minutes: lines }, { batches, batchesDone });
+  const progress = progressOf(run, plan, { counts, minutes: [...open.values()] }, { batches, batchesDone });
   await write(files.progress, `${JSON.stringify(progress)}\n`);
   return progress;
 }
