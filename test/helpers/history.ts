@@ -1,14 +1,19 @@
 import type { Client, WorkflowHandle } from '@temporalio/client';
 import { WorkflowFailedError } from '@temporalio/client';
+import temporalProto from '@temporalio/proto';
+
+const { HistoryEvent } = temporalProto.temporal.api.history.v1;
+const { EventType } = temporalProto.temporal.api.enums.v1;
 
 /** One event of a history, its payloads as text. */
 export interface DecodedEvent {
+  /** As the API names it: `EVENT_TYPE_TIMER_STARTED`. */
   type: string;
   /** Name of the activity that was scheduled; empty for other events. */
   activityType: string;
   /** The activity's input as JSON text. */
   input: string;
-  /** The whole event with every payload decoded. */
+  /** The whole event as the server gave it: its texts, and its payloads' too, can be found in it. */
   all: string;
 }
 
@@ -18,12 +23,11 @@ export async function decodedHistory(client: Client, workflowId: string): Promis
   return (events ?? []).map((event) => {
     const scheduled = event.activityTaskScheduledEventAttributes;
     return {
-      type: String(event.eventType),
+      type: EventType[event.eventType ?? 0] ?? '',
       activityType: scheduled?.activityType?.name ?? '',
       input: scheduled?.input?.payloads?.map((payload) => textOf(payload.data)).join('\n') ?? '',
-      all: JSON.stringify(event, (_, value: unknown) =>
-        value instanceof Uint8Array ? textOf(value) : value,
-      ),
+      // Not as JSON, in which the payloads' bytes are base64.
+      all: textOf(HistoryEvent.encode(event).finish()),
     };
   });
 }

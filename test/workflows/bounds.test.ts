@@ -46,8 +46,8 @@ test('a run that stays blocked tells its batches once, however often a probe fin
   harness.simulator.setFaults([{ kind: 'insufficient-quota', share: 1 }]);
   await until(async () => (await harness.progress(handle)).state === 'blocked');
   const told = async (): Promise<number> =>
-    (await decodedHistory(harness.client, handle.workflowId)).filter(({ all }) =>
-      all.includes('"signalExternalWorkflowExecutionInitiatedEventAttributes":{'),
+    (await decodedHistory(harness.client, handle.workflowId)).filter(
+      ({ type }) => type === 'EVENT_TYPE_SIGNAL_EXTERNAL_WORKFLOW_EXECUTION_INITIATED',
     ).length;
   // Each batch that runs is told once.
   await until(async () => {
