@@ -4,7 +4,6 @@ import type { Block, Detail, FailureKind, FailureLine, Limits, MinuteLine, Promp
 export type {
   Cell,
   Change,
-  ComparedRow,
   Neighbours,
   PictureRecord,
   PictureRow,

@@ -62,7 +62,7 @@ function orderByName(pictures: Pictures): Int32Array {
  *
  * @throws PictureQueryError for a prompt that the run has not.
  */
-export function filterOf(pictures: Pictures, query: PictureQuery): (at: number) => boolean {
+function filterOf(pictures: Pictures, query: PictureQuery): (at: number) => boolean {
   const prompts = promptsOf(pictures, query);
   const any = (holds: (code: number) => boolean) => (at: number) =>
     prompts.some((prompt) => holds(pictures.answer(prompt, at)));

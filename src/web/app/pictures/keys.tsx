@@ -3,7 +3,7 @@ import { Button } from '../ui/button.tsx';
 import { Dialog } from '../ui/dialog.tsx';
 
 /** Whether a key is typed into something, or meant for the browser or an open dialog, rather than for the page. */
-export function isForPage(press: KeyboardEvent): boolean {
+function isForPage(press: KeyboardEvent): boolean {
   if (press.defaultPrevented || press.ctrlKey || press.metaKey || press.altKey) return false;
   const { target } = press;
   if (!(target instanceof Element)) return true;

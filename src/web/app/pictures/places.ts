@@ -11,7 +11,7 @@ const MOST = 30;
 type Places = [address: string, place: Place][];
 
 /** The places with one more, the newest last; a grid of which there are {@link MOST} newer ones is forgotten. */
-export const withPlace = (places: Places, address: string, place: Place): Places =>
+const withPlace = (places: Places, address: string, place: Place): Places =>
   [...places.filter(([known]) => known !== address), [address, place] as Places[number]].slice(-MOST);
 
 const read = (): Places => {

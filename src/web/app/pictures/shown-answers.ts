@@ -37,7 +37,7 @@ export const withFirst = (badges: Badge[], prompt: string | undefined): Badge[] 
     : [...badges.filter((b) => b.prompt === prompt), ...badges.filter((b) => b.prompt !== prompt)];
 
 /** Answered questions of a picture that were asked, and the rest. */
-export const unaskedOf = (row: PictureRow, prompts: PromptName[]): number =>
+const unaskedOf = (row: PictureRow, prompts: PromptName[]): number =>
   prompts.filter(({ id }) => row.answers[id] === undefined).length;
 
 /** A picture in words, for those who cannot see it: its name and what matched. */

@@ -8,7 +8,7 @@ const KEYS = ['started', 'run', 'state', 'source', 'progress', 'matches', 'token
 export type SortKey = (typeof KEYS)[number];
 export type RunSort = SortKey | `-${SortKey}`;
 
-export const DEFAULT_SORT: RunSort = '-started';
+const DEFAULT_SORT: RunSort = '-started';
 
 /** The order that an address asks for; the usual one for anything else. */
 export function sortOf(text: string | null): RunSort {
@@ -30,7 +30,7 @@ export function sortedBy(key: SortKey, now: RunSort): 'ascending' | 'descending'
 
 export const tokensOf = (row: RunRow): number => row.inputTokens + row.outputTokens;
 
-export const matchesOf = (row: RunRow): number => row.prompts.reduce((sum, { matches }) => sum + matches, 0);
+const matchesOf = (row: RunRow): number => row.prompts.reduce((sum, { matches }) => sum + matches, 0);
 
 /** Questions without an answer, of those that are known. */
 export const missingOf = (row: Pick<RunRow, 'questions' | 'answered'>): number =>
