@@ -18,5 +18,11 @@ export const leavesOpenCalls = (input: BatchInput): boolean => input.retry !== u
 /** A run that is blocked tells its batches so once, and not after every probe. */
 export const tellsOfBlockOnce = (): boolean => patched('block-told-once');
 
+/**
+ * After each save a run waits before it looks whether anything has changed. A replay may see two events of one workflow
+ * task in the other order (measured), so that what a save has caught is no ground for starting a timer or not.
+ */
+export const waitsAfterSave = (): boolean => patched('waits-after-save');
+
 /** A batch tells its run of answers before a picture is done, where a picture has many questions. */
 export const reportsAnswers = (): boolean => patched('reports-answers');

@@ -1,6 +1,7 @@
 import { condition, log } from '@temporalio/workflow';
 import { inWords } from '../shared/phrases.ts';
 import type { PlanSummary } from '../shared/types.ts';
+import { waitsAfterSave } from './changes.ts';
 import { saveResults } from './policies.ts';
 import type { RunBook } from './run-book.ts';
 import type { RunControl } from './run-control.ts';
@@ -50,10 +51,13 @@ export async function keepSaved(
     control.gate.closed ||
     book.unsavedImages() >= SAVE_EVERY_IMAGES ||
     (control.errorUnsaved && Date.now() - lastSave >= SAVE_GAP_AFTER_ERROR_MS);
+  const gap = (): Promise<boolean> => condition(() => over() || due(), SAVE_EVERY);
   for (;;) {
+    const waited = lastSave !== null && waitsAfterSave();
+    if (waited) await gap();
     // No timer while nothing happens: a run may be paused for days. The first save shows what was found.
     await condition(() => over() || (book.changed() && book.pages().length > 0));
-    await condition(() => over() || due(), SAVE_EVERY);
+    if (!waited) await gap();
     if (over()) return;
     await saveNow(plan, book, control, false);
     lastSave = Date.now();
