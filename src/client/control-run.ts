@@ -9,6 +9,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { noCounts } from '../shared/counts.ts';
 import { files } from '../shared/names.ts';
 import type { ResultStore } from '../shared/result-store.ts';
+import { isEnd } from '../shared/run-state.ts';
 import type { Progress, Retry } from '../shared/types.ts';
 import { UsageError } from './deps.ts';
 import { countsNow } from './live-view.ts';
@@ -16,6 +17,10 @@ import type { Observer } from './observe.ts';
 import { describeFailure } from './workflow-failure.ts';
 
 const UPDATE_MS = 10_000;
+/** Longest time for an answer to a question. */
+const ASKED_MS = 3_000;
+/** A cancelled run closes within 15 seconds. */
+const CLOSES_MS = 20_000;
 
 /** What a server knows of a run's workflow: `unknown` is one that it never had, or has no more. */
 export type Standing =
@@ -39,6 +44,25 @@ export async function standingOf(client: Client, workflowId: string): Promise<St
   } catch (error) {
     if (error instanceof WorkflowNotFoundError) return { is: 'unknown' };
     throw error;
+  }
+}
+
+/**
+ * The same of one that is to go on: a run that says that it has ended and is about to close, as after a cancel, is
+ * waited for, since it takes nothing up any more.
+ */
+export async function standingToGoOn(client: Client, workflowId: string): Promise<Standing> {
+  const end = Date.now() + CLOSES_MS;
+  for (;;) {
+    const standing = await standingOf(client, workflowId);
+    if (standing.is !== 'running' || Date.now() > end) return standing;
+    const progress = await client.connection
+      .withDeadline(Date.now() + ASKED_MS, () =>
+        client.workflow.getHandle(workflowId).query<Progress>('progress'),
+      )
+      .catch(() => null);
+    if (progress === null || !isEnd(progress.state)) return standing;
+    await sleep(500);
   }
 }
 

@@ -4,7 +4,7 @@ import { modelQueueOf } from '../shared/names.ts';
 import type { Retry } from '../shared/types.ts';
 import { flagsOf } from './ask-again.ts';
 import type { Server } from './connection.ts';
-import { retryFailed, standingOf, tellRun } from './control-run.ts';
+import { retryFailed, standingToGoOn, tellRun } from './control-run.ts';
 import { UsageError } from './deps.ts';
 import { summaryNow } from './look-at-run.ts';
 import { type LineOf, missingOf } from './next-steps.ts';
@@ -29,7 +29,7 @@ export async function goOn(
   { retry, asksAgain, serverIsGone, mayStart, line }: GoOn,
 ): Promise<{ startedAgain: boolean; said: string | null }> {
   const { workflowId } = recorded.plan;
-  const { is, priority } = await standingOf(server.client, workflowId);
+  const { is, priority } = await standingToGoOn(server.client, workflowId);
   if (is !== 'running') {
     await mayStart();
     const gone = serverIsGone ? { serverIsGone } : {};

@@ -68,7 +68,8 @@ export function createActions({ live, servers, configOf, deps, now }: ActionOpti
       const { client } = reached.server;
       const { workflowId } = recorded.plan;
       try {
-        if (sight.standing === 'running') {
+        const ends = isEndShown(rowOf(sight, now()).state);
+        if (sight.standing === 'running' && !ends) {
           if (name === 'retry') return { said: await retryFailed(client, workflowId, retry, LOOK_MS) };
           if (name === 'cancel') {
             await client.workflow.getHandle(workflowId).cancel();
