@@ -101,7 +101,7 @@ describe.skipIf(whyNoBrowser() !== null)(`the page in a browser ${whyNoBrowser()
       startFront(),
       startTemporal({ dbFile }),
       startSimulator({
-        latency: { medianMs: 400 },
+        latency: { medianMs: 1_500 },
         limits: { requestsPerMinute: 60_000, tokensPerMinute: 60_000_000 },
         faults: [{ kind: 'refusal', count: 2, from: 20 }],
       }),
