@@ -37,7 +37,14 @@ export function ExportMenu({ run, query }: { run: string; query: PictureQuery })
       <ul class="menu-items">
         {FORMATS.map(({ format, name, for: purpose }) => (
           <li key={format}>
-            <a class="menu-item" href={server.exported(run, format, query)} download>
+            <a
+              class="menu-item"
+              href={server.exported(run, format, query)}
+              download
+              onClick={() => {
+                if (menu.current !== null) menu.current.open = false;
+              }}
+            >
               <span>{name}</span> <span class="muted small">{purpose}</span>
             </a>
           </li>
