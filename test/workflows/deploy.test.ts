@@ -73,7 +73,9 @@ test('this build finishes what the older one began, as the older one would', asy
 
 test('the older build refuses a run of this one and loses nothing; it goes on when this one is back', async () => {
   const run = await interrupted();
-  expect(await eventsOf(run)).toEqual({ changes: 1, refusals: [] });
+  const before = await eventsOf(run);
+  expect(before.changes).toBeGreaterThan(0);
+  expect(before.refusals).toEqual([]);
   await harness.startWorker(older);
   const [refusal] = await until(async () => {
     const { refusals } = await eventsOf(run);
