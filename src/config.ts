@@ -1,9 +1,20 @@
 import { readFileSync } from 'node:fs';
+import { isIP } from 'node:net';
 import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import {
+  ACCESS_SETTINGS,
+  accessEnvironment,
+  readAccess,
+  type TemporalAccess,
+} from './config/access.ts';
+import { SettingError } from './config/setting-error.ts';
 import { TASK_QUEUE } from './shared/names.ts';
 import type { Account, Detail, LimitSettings } from './shared/types.ts';
+
+export { NO_ACCESS, accessSecrets, type Pem, type TemporalAccess } from './config/access.ts';
+export { SettingError } from './config/setting-error.ts';
 
 /** Every setting of the program, read once; nothing else reads the environment. */
 export interface Config {
@@ -53,6 +64,8 @@ export interface Config {
   address: string | null;
   /** `TEMPORAL_NAMESPACE`. */
   namespace: string;
+  /** `TEMPORAL_API_KEY`, `TEMPORAL_TLS*`, `TEMPORAL_GRPC_META_*`. */
+  access: TemporalAccess;
   /** `TASK_QUEUE`. */
   taskQueue: string;
   /** `WORKER_DEPLOYMENT`: the worker's deployment at a server with Worker Versioning; `null`: unversioned. */
@@ -61,6 +74,12 @@ export interface Config {
   temporalCliPath: string | null;
   /** `STORAGE_EMULATOR_HOST`: a GCS emulator in place of Google's own service; `null` for Google's. */
   gcsEndpoint: string | null;
+  /** `METRICS_ADDRESS`: `IP:port` at which a worker serves its metrics; `null`: it serves none. */
+  metricsAddress: string | null;
+  /** `HEALTH_ADDRESS`: `IP:port` at which a worker says how it is; `null`: nowhere. */
+  healthAddress: string | null;
+  /** `OTEL_EXPORTER_OTLP_ENDPOINT`: collector of a worker's traces; `null`: it makes none. */
+  tracesEndpoint: string | null;
   /** `LOG_LEVEL`. */
   logLevel: 'debug' | 'info' | 'warn' | 'error';
 }
@@ -178,6 +197,7 @@ export const SETTINGS = [
     default: '',
   },
   { name: 'TEMPORAL_NAMESPACE', what: 'Namespace at that server.', default: 'default' },
+  ...ACCESS_SETTINGS,
   { name: 'TASK_QUEUE', what: 'Task queue that workers and commands share.', default: TASK_QUEUE },
   {
     name: 'WORKER_DEPLOYMENT',
@@ -194,6 +214,21 @@ export const SETTINGS = [
     what: "A GCS emulator's address, in place of Google's service.",
     default: '',
   },
+  {
+    name: 'METRICS_ADDRESS',
+    what: '`IP:port` at which a worker serves metrics to Prometheus (docs/observability.md).',
+    default: '',
+  },
+  {
+    name: 'HEALTH_ADDRESS',
+    what: '`IP:port` at which a worker answers `/healthz` and `/readyz`.',
+    default: '',
+  },
+  {
+    name: 'OTEL_EXPORTER_OTLP_ENDPOINT',
+    what: 'OpenTelemetry collector that workers send traces to, by OTLP over HTTP.',
+    default: '',
+  },
   { name: 'LOG_LEVEL', what: '`debug`, `info`, `warn` or `error`.', default: 'info' },
   {
     name: 'SIMULATED',
@@ -205,14 +240,10 @@ export const SETTINGS = [
 
 type SettingName = (typeof SETTINGS)[number]['name'];
 
-/** A wrong setting. The message names the variable, the value, the remedy and an example. */
-export class SettingError extends Error {
-  override readonly name = 'SettingError';
-}
-
 /**
  * Reads and checks every setting. An empty value counts as unset.
- * Throws a {@link SettingError}; looks at no file and connects to nothing.
+ * Throws a {@link SettingError}; looks at no file and connects to nothing: a profile that the environment names must
+ * be in it already (`withProfile`).
  */
 export function readConfig(env: Readonly<Record<string, string | undefined>>, cwd: string): Config {
   const text = (name: SettingName): string | null => env[name]?.trim() || null;
@@ -227,6 +258,7 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>, cw
   const cacheDir = text('CACHE_DIR');
   const deployment = text('WORKER_DEPLOYMENT');
   const pageUrl = text('PAGE_URL');
+  const tracesEndpoint = text('OTEL_EXPORTER_OTLP_ENDPOINT');
   const placeOf = (name: SettingName, value: string): string =>
     value.startsWith('gs://') ? bucketPlace(name, value) : resolve(cwd, value);
 
@@ -263,6 +295,11 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>, cw
         : resolve(cwd, cacheDir),
     address: address(text('TEMPORAL_ADDRESS')),
     namespace: or('TEMPORAL_NAMESPACE'),
+    access: readAccess(
+      Object.keys(env),
+      (name) => env[name]?.trim() || null,
+      (given) => resolve(cwd, given),
+    ),
     taskQueue: or('TASK_QUEUE'),
     workerDeployment: deployment === null ? null : label('WORKER_DEPLOYMENT', deployment),
     temporalCliPath: text('TEMPORAL_CLI_PATH') === null ? null : path('TEMPORAL_CLI_PATH'),
@@ -274,6 +311,12 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>, cw
             /^\w+:\/\//.test(emulator) ? emulator : `http://${emulator}`,
             'http://127.0.0.1:4443',
           ),
+    metricsAddress: ownAddress('METRICS_ADDRESS', text('METRICS_ADDRESS'), '0.0.0.0:9464'),
+    healthAddress: ownAddress('HEALTH_ADDRESS', text('HEALTH_ADDRESS'), '0.0.0.0:9465'),
+    tracesEndpoint:
+      tracesEndpoint === null
+        ? null
+        : httpUrl('OTEL_EXPORTER_OTLP_ENDPOINT', tracesEndpoint, 'http://localhost:4318'),
     logLevel: oneOf('LOG_LEVEL', or('LOG_LEVEL'), ['debug', 'info', 'warn', 'error']),
   };
 }
@@ -304,10 +347,14 @@ export function environmentOf(config: Config): Record<SettingName, string> {
     CACHE_DIR: config.cacheDir,
     TEMPORAL_ADDRESS: config.address ?? '',
     TEMPORAL_NAMESPACE: config.namespace,
+    ...accessEnvironment(config.access),
     TASK_QUEUE: config.taskQueue,
     WORKER_DEPLOYMENT: config.workerDeployment ?? '',
     TEMPORAL_CLI_PATH: config.temporalCliPath ?? '',
     STORAGE_EMULATOR_HOST: config.gcsEndpoint ?? '',
+    METRICS_ADDRESS: config.metricsAddress ?? '',
+    HEALTH_ADDRESS: config.healthAddress ?? '',
+    OTEL_EXPORTER_OTLP_ENDPOINT: config.tracesEndpoint ?? '',
     LOG_LEVEL: config.logLevel,
     SIMULATED: String(config.account.simulated),
   };
@@ -355,6 +402,13 @@ export function address(value: string | null, name = 'TEMPORAL_ADDRESS'): string
     throw wrong(name, value, 'give host:port, without http://', 'localhost:7233');
   }
   return value;
+}
+
+/** `IP:port` to listen at. The SDK, which serves the metrics, takes no host name there. */
+function ownAddress(name: string, value: string | null, example: string): string | null {
+  const host = value === null ? '' : value.replace(/:\d+$/, '').replace(/^\[(.*)\]$/, '$1');
+  if (value !== null && isIP(host) === 0) throw wrong(name, value, 'give IP:port', example);
+  return address(value, name);
 }
 
 function apiKey(value: string | null): string | null {
