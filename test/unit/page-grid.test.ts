@@ -11,6 +11,7 @@ import {
   offsetToShow,
   scaleOf,
 } from '../../src/web/app/pictures/grid-layout.ts';
+import { createSlots } from '../../src/web/app/pictures/slots.ts';
 
 describe('layout', () => {
   test.each([
@@ -125,5 +126,37 @@ describe('keys', () => {
 
   test('of no picture none moves', () => {
     expect(moved(0, { key: 'ArrowRight' }, { ...shape, total: 0 })).toBeNull();
+  });
+});
+
+describe('elements of the pictures that are drawn', () => {
+  const drawn = (from: number, to: number) => Array.from({ length: to - from }, (_, n) => from + n);
+  const keysOf = (slots: { key: number }[]) => slots.map(({ key }) => key);
+
+  test('a picture keeps its element as long as it is drawn, and all are in the pictures’ order', () => {
+    const slots = createSlots();
+    const before = slots.assign(drawn(0, 6), false);
+    const after = slots.assign(drawn(3, 9), false);
+    expect(after.map(({ place }) => place)).toEqual([3, 4, 5, 6, 7, 8]);
+    expect(keysOf(after).slice(0, 3)).toEqual(keysOf(before).slice(3));
+    expect(new Set(keysOf([...before, ...after])).size).toBe(9);
+  });
+
+  test('in a rush those of pictures gone by are used again, and none is moved', () => {
+    const slots = createSlots();
+    const before = keysOf(slots.assign(drawn(0, 6), true));
+    const after = slots.assign(drawn(4, 10), true);
+    expect(keysOf(after)).toEqual(before);
+    expect(after.map(({ place }) => place)).toEqual([6, 7, 8, 9, 4, 5]);
+    expect(keysOf(slots.assign(drawn(100, 106), true))).toEqual(before);
+  });
+
+  test('after it they are in the pictures’ order again, each as it was', () => {
+    const slots = createSlots();
+    slots.assign(drawn(0, 6), true);
+    const rushed = new Map(slots.assign(drawn(4, 10), true).map(({ place, key }) => [place, key]));
+    const rested = slots.assign(drawn(4, 10), false);
+    expect(rested.map(({ place }) => place)).toEqual(drawn(4, 10));
+    for (const { place, key } of rested) expect(key).toBe(rushed.get(place));
   });
 });

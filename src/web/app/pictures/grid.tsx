@@ -1,14 +1,16 @@
-import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks';
+import { useEffect, useLayoutEffect, useMemo, useRef, useState } from 'preact/hooks';
+import { useLocation } from 'wouter-preact';
 import type { PictureRow } from '../../api.ts';
 import { Cell } from './cell.tsx';
 import { moved } from './grid-keys.ts';
 import { layoutOf, offsetToShow } from './grid-layout.ts';
 import type { Place } from './places.ts';
 import type { PromptName } from './shown-answers.ts';
+import { createSlots } from './slots.ts';
 import { useBox } from './use-box.ts';
 import { useWindowRows } from './use-window-rows.ts';
 
-/** Rows are asked for no more often than this while somebody scrolls: those that rush by are not asked for at all. */
+/** Rows are asked for no more often than this while somebody scrolls; those that rush by are not asked for at all. */
 const NEED_EVERY_MS = 100;
 
 export interface Shift {
@@ -39,6 +41,7 @@ export interface GridProps {
 export function Grid(props: GridProps) {
   const { total, start, covered } = props;
   const list = useRef<HTMLUListElement>(null);
+  const [, navigate] = useLocation();
   const { width, top: margin, rem } = useBox(list);
   const [selected, setSelected] = useState(start?.rank ?? 0);
   const [focused, setFocused] = useState(false);
@@ -47,7 +50,7 @@ export function Grid(props: GridProps) {
   const layout = layoutOf(width, width === 0 ? 0 : total, rem);
   const chosen = Math.min(selected, Math.max(0, total - 1));
   const keptRow = focused ? Math.floor(chosen / layout.columns) : null;
-  const { rows, scale, view, scrollTo } = useWindowRows(layout, margin, keptRow);
+  const { rows, scale, rushing, view, scrollTo } = useWindowRows(layout, margin, keptRow);
   const step = layout.rowHeight + layout.gap;
 
   const columnsBefore = useRef<number | null>(null);
@@ -108,7 +111,7 @@ export function Grid(props: GridProps) {
   };
   const asked = useRef(0);
   useEffect(() => {
-    if (!ready) return undefined;
+    if (!ready || rushing) return undefined;
     const ask = (): void => {
       asked.current = performance.now();
       props.onNeed(first, last);
@@ -121,7 +124,7 @@ export function Grid(props: GridProps) {
     }
     const timer = setTimeout(ask, wait);
     return () => clearTimeout(timer);
-  }, [first, last, ready, chosen]);
+  }, [first, last, ready, rushing, chosen]);
 
   const press = (event: KeyboardEvent): void => {
     const fits = Math.floor((window.innerHeight - covered) / step);
@@ -133,15 +136,26 @@ export function Grid(props: GridProps) {
     show(to);
   };
 
-  const places = rows.flatMap(({ index, top }) =>
-    Array.from({ length: layout.columns }, (_, column) => ({
-      place: index * layout.columns + column,
-      column,
-      top,
-    })),
-  );
-  const drawn = places.filter(({ place }) => place < total);
-  const tabbable = drawn.some(({ place }) => place === chosen) ? chosen : first;
+  /** Of the clicks on pictures: those that open another tab or window are the browser's. */
+  const open = (event: MouseEvent): void => {
+    const link = (event.target as HTMLElement).closest('a');
+    if (link === null) return;
+    if (link.getAttribute('aria-disabled') === 'true') return event.preventDefault();
+    props.onPlace(place());
+    if (event.button !== 0 || event.ctrlKey || event.metaKey || event.altKey || event.shiftKey) return;
+    event.preventDefault();
+    navigate(link.getAttribute('href') ?? '');
+  };
+
+  const slots = useMemo(createSlots, []);
+  const tops = new Map(rows.map(({ index, top }) => [index, top]));
+  const places = rows.flatMap(({ index }) => {
+    const start = index * layout.columns;
+    return Array.from({ length: Math.min(layout.columns, total - start) }, (_, column) => start + column);
+  });
+  // An element that has the focus must not be moved.
+  const drawn = slots.assign(places, rushing && !focused);
+  const tabbable = places.includes(chosen) ? chosen : first;
 
   return (
     <ul
@@ -157,13 +171,13 @@ export function Grid(props: GridProps) {
         setFocused(true);
       }}
       onFocusOut={() => setFocused(false)}
-      onClick={() => props.onPlace(place())}
+      onClick={open}
     >
-      {drawn.map(({ place, column, top }) => {
+      {drawn.map(({ place, key }) => {
         const row = props.row(place);
         return (
           <Cell
-            key={place}
+            key={key}
             run={props.run}
             place={place}
             total={total}
@@ -172,13 +186,12 @@ export function Grid(props: GridProps) {
             prompts={props.prompts}
             about={props.about}
             tabbable={place === tabbable}
-            box={{
-              left: column * (layout.cellWidth + layout.gap),
-              top,
-              width: layout.cellWidth,
-              height: layout.rowHeight,
-              thumbHeight: layout.thumbHeight,
-            }}
+            left={(place % layout.columns) * (layout.cellWidth + layout.gap)}
+            top={tops.get(Math.floor(place / layout.columns)) ?? 0}
+            width={layout.cellWidth}
+            height={layout.rowHeight}
+            thumbHeight={layout.thumbHeight}
+            hold={rushing}
           />
         );
       })}

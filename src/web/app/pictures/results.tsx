@@ -48,7 +48,12 @@ export function Results({ run, detail, source, of, query, prompts, returned }: R
   const failure = source.failure();
   const found = foundWords(total, of, search);
 
-  useLayoutEffect(() => setCovered(bar.current?.offsetHeight ?? 0));
+  useLayoutEffect(() => {
+    if (bar.current === null) return undefined;
+    const observer = new ResizeObserver(([entry]) => setCovered(entry?.borderBoxSize[0]?.blockSize ?? 0));
+    observer.observe(bar.current);
+    return () => observer.disconnect();
+  }, [total === null]);
   const settled = total !== null && search?.state !== 'searching';
   useEffect(() => {
     // Once: a live run's number grows all the time.

@@ -1,9 +1,28 @@
-import { useState } from 'preact/hooks';
+import { useRef, useState } from 'preact/hooks';
 import { server } from './addresses.ts';
 
+export interface ThumbProps {
+  run: string;
+  at: number;
+  alt: string;
+  width: number;
+  height: number;
+  /** Not to be fetched now; a picture that is there already stays. */
+  hold?: boolean;
+}
+
 /** A picture in small; in the place of one that cannot be shown, words that say so. Its room is kept while it loads. */
-export function Thumb(props: { run: string; at: number; alt: string; width: number; height: number }) {
+export function Thumb({ hold = false, ...props }: ThumbProps) {
   const [broken, setBroken] = useState(false);
+  const shown = useRef(false);
+  shown.current ||= !hold;
+  if (!shown.current) {
+    return (
+      <span class="thumb thumb-waiting" style={{ height: `${props.height}px` }}>
+        <span class="visually-hidden">{props.alt}</span>
+      </span>
+    );
+  }
   if (broken) {
     return (
       <span class="thumb thumb-broken" style={{ height: `${props.height}px` }}>

@@ -14,10 +14,14 @@ import {
 const OVERSCAN = 2;
 /** The window has come to rest when it was not scrolled for this long. */
 const REST_MS = 120;
+/** Who scrolls by a window in less time than this looks at none of the pictures. */
+const GLANCE_MS = 100;
 
 export interface WindowRows {
   rows: { index: number; top: number }[];
   scale: Scale;
+  /** Pictures rush by, faster than anybody sees them. */
+  rushing: boolean;
   /** Of the grid: what is in the window. */
   view: () => { offset: number; height: number };
   /** Puts the grid's pixel `offset` at the window's top. */
@@ -35,6 +39,7 @@ export function useWindowRows(layout: GridLayout, margin: number, kept: number |
   const scale = scaleOf(heightOf(layout), window.innerHeight);
   const now = useRef({ scale, margin });
   now.current = { scale, margin };
+  const rushing = useRef(false);
 
   const rangeExtractor = useMemo(
     () => (range: Range) => {
@@ -61,10 +66,21 @@ export function useWindowRows(layout: GridLayout, margin: number, kept: number |
       let rest: ReturnType<typeof setTimeout> | undefined;
       const offset = (): number =>
         now.current.margin + gridOffset(now.current.scale, window.scrollY - now.current.margin);
+      let mark = { at: -Infinity, offset: offset() };
+      const rested = (): void => {
+        rushing.current = false;
+        tell(offset(), false);
+      };
       const scrolled = (): void => {
         clearTimeout(rest);
-        rest = setTimeout(() => tell(offset(), false), REST_MS);
-        tell(offset(), true);
+        rest = setTimeout(rested, REST_MS);
+        const [at, to] = [performance.now(), offset()];
+        if (at - mark.at >= GLANCE_MS) {
+          rushing.current =
+            Math.abs(to - mark.offset) / (at - mark.at) > window.innerHeight / GLANCE_MS;
+          mark = { at, offset: to };
+        }
+        tell(to, true);
         // Of a scaled grid the rows lie elsewhere at every pixel, not only where other rows come into view.
         if (now.current.scale.factor !== 1) render(undefined);
       };
@@ -91,6 +107,7 @@ export function useWindowRows(layout: GridLayout, margin: number, kept: number |
       .getVirtualItems()
       .map(({ index, start }) => ({ index, top: drawnAt(scale, start - margin, y) })),
     scale,
+    rushing: rushing.current,
     view: () => ({
       offset: gridOffset(now.current.scale, window.scrollY - now.current.margin),
       height: window.innerHeight,
