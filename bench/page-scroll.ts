@@ -21,13 +21,14 @@ const LONG_FRAME_MS = 50;
 
 /**
  * Scrolls through all pictures of a run from top to bottom, by an equal step at each frame, and measures the time from
- * one frame to the next.
+ * one frame to the next. With a `speed` it scrolls so many pixels a second, and comes as far as it does.
  */
 export async function scrollThrough(
   browser: TestBrowser,
   url: string,
   run: string,
   seconds: number,
+  speed: number | null = null,
 ): Promise<Scroll> {
   const { page, problems, close } = await browser.open();
   try {
@@ -35,8 +36,8 @@ export async function scrollThrough(
     await page.locator(`a[href*="/runs/${run}/pictures/"]`).first().waitFor({ timeout: 60_000 });
     const answer = await page.request.get(`${url}/api/runs/${run}/pictures?from=0&take=1`);
     const { total } = (await answer.json()) as PicturePage;
-    const { deltas, tasks, pixels, end } = await page.evaluate<Measured>(measuring(seconds));
-    if (end < 0.99) throw new Error(`the scroll ended after ${(end * 100).toFixed(0)} % of the pictures`);
+    const { deltas, tasks, pixels, end } = await page.evaluate<Measured>(measuring(seconds, speed));
+    if (end < 0.99) throw new Error(`the scroll ended after ${(end * 100).toFixed(0)} % of its way`);
     if (problems.length > 0) throw new Error(problems.slice(0, 5).join('\n'));
     const sorted = [...deltas].sort((a, b) => a - b);
     const at = (share: number): number => sorted[Math.floor((sorted.length - 1) * share)] ?? NaN;
@@ -63,12 +64,12 @@ interface Measured {
   /** Milliseconds of each long task. */
   tasks: number[];
   pixels: number;
-  /** How far down it came: 1 is the end. */
+  /** How far it came of its way: 1 is the end. */
   end: number;
 }
 
 /** Runs in the browser, in so many seconds at 60 frames a second. What scrolls is the window, or one of its elements. */
-const measuring = (seconds: number): string => `(async () => {
+const measuring = (seconds: number, speed: number | null): string => `(async () => {
   const scroller = [...document.querySelectorAll('*')].reduce(
     (best, element) =>
       /auto|scroll/.test(getComputedStyle(element).overflowY) && element.scrollHeight > best.scrollHeight ? element : best,
@@ -78,7 +79,7 @@ const measuring = (seconds: number): string => `(async () => {
   const observer = new PerformanceObserver((list) => tasks.push(...list.getEntries().map(({ duration }) => duration)));
   observer.observe({ entryTypes: ['longtask'] });
   const frame = () => new Promise((next) => requestAnimationFrame(next));
-  const pixels = scroller.scrollHeight - scroller.clientHeight;
+  const pixels = Math.min(scroller.scrollHeight - scroller.clientHeight, ${speed === null ? 'Infinity' : speed * seconds});
   const step = pixels / (${seconds} * 60);
   const deltas = [];
   await frame();
@@ -90,6 +91,5 @@ const measuring = (seconds: number): string => `(async () => {
     last = now;
   }
   observer.disconnect();
-  const left = scroller.scrollHeight - scroller.clientHeight - scroller.scrollTop;
-  return { deltas, tasks, pixels, end: 1 - left / pixels };
+  return { deltas, tasks, pixels, end: scroller.scrollTop / pixels };
 })()`;
