@@ -12,8 +12,9 @@ const LAYERS = {
   workflows: { values: ['shared'], types: ['activities'] },
   activities: { values: ['shared'], types: [] },
   codec: { values: ['shared', 'config'], types: [] },
-  worker: { values: ['shared', 'activities', 'codec', 'config', 'logger'], types: [] },
-  client: { values: ['shared', 'codec', 'config', 'logger'], types: ['workflows'] },
+  connection: { values: ['shared', 'config'], types: [] },
+  worker: { values: ['shared', 'activities', 'codec', 'connection', 'config', 'logger'], types: [] },
+  client: { values: ['shared', 'codec', 'connection', 'config', 'logger'], types: ['workflows'] },
   web: { values: ['shared', 'client', 'config', 'logger'], types: [] },
   simulator: { values: ['shared', 'logger'], types: [] },
   config: { values: ['shared'], types: [] },
@@ -73,7 +74,7 @@ const filesOf = (layer) => [`src/${layer}/**/*.ts`, `src/${layer}.ts`];
 /** The page's application runs in a browser: of ours it sees what it says to its server, and pure rules. */
 const IN_BROWSER = [
   {
-    regex: '^(\\.\\./)+(client|codec|workflows|activities|worker|simulator|config|logger|cli)(/|\\.ts$)',
+    regex: '^(\\.\\./)+(client|codec|connection|workflows|activities|worker|simulator|config|logger|cli)(/|\\.ts$)',
     message: 'src/web/app may import: shared, ../api.ts, its own files.',
   },
   { regex: NODE, message: 'There is no Node in a browser.' },

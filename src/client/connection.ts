@@ -1,6 +1,7 @@
-import { Client, Connection } from '@temporalio/client';
+import { Client } from '@temporalio/client';
 import { createDataConverter } from '../codec/data-converter.ts';
 import type { Config } from '../config.ts';
+import { openConnection, tryConnection } from '../connection/open.ts';
 import type { Deps } from './deps.ts';
 import { attach } from './engine/attach.ts';
 import { engineConfig, launchEngine } from './engine/launch.ts';
@@ -25,7 +26,7 @@ const LOOK_MS = 3_000;
 
 /**
  * Connects to the server that the configuration names, or else to the embedded engine, which is started when it does
- * not run. Throws an Error with the remedy when a named server does not answer.
+ * not run. Throws as `openConnection` does when a named server does not answer or does not let this program in.
  */
 export async function connectServer(
   deps: Deps,
@@ -36,7 +37,7 @@ export async function connectServer(
   const own = engineConfig(config);
   const dataConverter = createDataConverter(own);
   const engine = await launchEngine(deps, own, options);
-  const connection = await Connection.connect({ address: engine.address, connectTimeout: CONNECT_MS });
+  const connection = await openConnection(own, engine.address, CONNECT_MS);
   const client = new Client({ connection, namespace: own.namespace, dataConverter });
   return {
     client,
@@ -59,8 +60,8 @@ export async function connectRunning(
   const dataConverter = createDataConverter(config);
   const attachment = config.address === null ? await attach(config.dataDir, { worker: false }) : null;
   const address = config.address ?? attachment?.status().address ?? '';
-  const connection =
-    address === '' ? null : await Connection.connect({ address, connectTimeout: LOOK_MS }).catch(() => null);
+  const own = config.address === null ? engineConfig(config) : config;
+  const connection = address === '' ? null : await tryConnection(own, address, LOOK_MS);
   if (connection === null) {
     await attachment?.leave();
     return null;
@@ -103,16 +104,7 @@ const webUiOf = (uiUrl: string, { namespace }: Config, workflowId: string): stri
 
 async function connectTo(config: Config, address: string): Promise<Server> {
   const dataConverter = createDataConverter(config);
-  let connection: Connection;
-  try {
-    connection = await Connection.connect({ address, connectTimeout: CONNECT_MS });
-  } catch (error) {
-    throw new Error(
-      `no Temporal server answers at ${address} (TEMPORAL_ADDRESS or --address): start it, correct the address, ` +
-        'or leave both out to use the embedded server',
-      { cause: error },
-    );
-  }
+  const connection = await openConnection(config, address, CONNECT_MS);
   return {
     client: new Client({ connection, namespace: config.namespace, dataConverter }),
     namespace: config.namespace,

@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { createServer, type Server as HttpServer, type ServerResponse } from 'node:http';
 import { isIP } from 'node:net';
 import { getRequestListener } from '@hono/node-server';
-import type { Config } from '../config.ts';
+import { accessSecrets, type Config } from '../config.ts';
 import type { Server } from '../client/connection.ts';
 import { UsageError, type Deps, type PageSettings, type RunningPage } from '../client/deps.ts';
 import type { Logger } from '../logger.ts';
@@ -49,7 +49,8 @@ export async function startPage(options: PageOptions): Promise<RunningPage> {
   }
   const http = createServer({ requestTimeout: REQUEST_MS, headersTimeout: REQUEST_MS });
   const port = await listen(http, options);
-  const secrets = [token, deps.config.apiKey, deps.config.notifySecret].filter((secret) => secret !== null);
+  const { apiKey, notifySecret, access } = deps.config;
+  const secrets = [token, apiKey, notifySecret, ...accessSecrets(access)].filter((secret) => secret !== null);
   const secure = pageUrl?.startsWith('https:') === true;
   const sessions = token === null ? null : createSessions({ token, secure, port, now });
   const guard = createGuard({ host, pageUrl, signedIn: sessions?.knows ?? null });

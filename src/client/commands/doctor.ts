@@ -1,4 +1,5 @@
 import pc from 'picocolors';
+import { accessSecrets } from '../../config.ts';
 import { printableJson } from '../../shared/redact.ts';
 import { EXIT, type Deps } from '../deps.ts';
 import { allChecks } from '../doctor/all-checks.ts';
@@ -21,7 +22,9 @@ export async function doctorCommand(
 ): Promise<number> {
   const { config, terminal, cwd, calledAs, now } = deps;
   const print = (line: string): void => void terminal.out.write(`${line}\n`);
-  const secrets = [config.apiKey, config.notifySecret].filter((secret) => secret !== null);
+  const secrets = [config.apiKey, config.notifySecret, ...accessSecrets(config.access)].filter(
+    (secret) => secret !== null,
+  );
   const probes = await deps.openProbes(config);
   const { checks, close } = allChecks(config, probes, {
     source,

@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { createDataConverter } from '../../codec/data-converter.ts';
 import { wholeNumber } from '../../config.ts';
+import { connectionSettings } from '../../connection/options.ts';
 import { EXIT, type Deps } from '../deps.ts';
 import { runsOf } from '../find-run.ts';
 import { LOOPBACK, PAGE_PORT } from '../page-beside.ts';
@@ -13,8 +14,9 @@ export interface ServeFlags {
 
 /** `serve`: serves the page of the results place until Ctrl-C. Starts no Temporal server and no worker. */
 export async function serveCommand(deps: Deps, flags: ServeFlags): Promise<number> {
-  // A page that cannot read the keys would show every server as one that does not answer.
+  // A page that cannot read keys or certificates would show every server as one that does not answer.
   createDataConverter(deps.config);
+  if (deps.config.address !== null) connectionSettings(deps.config, deps.config.address);
   const { root } = runsOf(deps, flags.results);
   const page = await deps.servePage({
     deps,

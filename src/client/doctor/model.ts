@@ -2,7 +2,7 @@ import type { Config } from '../../config.ts';
 import { limitsInWords } from '../../shared/limits.ts';
 import { type ModelProblem, type Probes, type SmallAnswer, UNKNOWN_ADDRESS } from '../../shared/probes.ts';
 import { type Check, type Finding, ok, skipped, warn, wrong } from './check.ts';
-import { codeOf, connectionInWords, endpointOfUrl, speaksTls } from './network.ts';
+import { codeOf, connectionInWords, endpointOfUrl, speaksTls } from '../../connection/network.ts';
 
 const TLS_MS = 2_000;
 /** An answer that takes longer says nothing against the model: 9 s are its usual time. */

@@ -1,7 +1,7 @@
 import { optionalTsToMs } from '@temporalio/common/lib/time.js';
 import { plural } from '../../shared/phrases.ts';
 import { type Finding, ok, skipped, warn, wrong } from './check.ts';
-import { GRPC, grpcCode, messageOfGrpc } from './grpc.ts';
+import { GRPC, grpcCode, messageOfGrpc } from '../../connection/grpc.ts';
 import type { ServerLink } from './server-link.ts';
 
 /** TaskQueueType of the Temporal API. */

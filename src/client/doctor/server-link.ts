@@ -1,14 +1,13 @@
-import { Connection } from '@temporalio/client';
-import type { Config } from '../../config.ts';
+import type { Connection } from '@temporalio/client';
+import { type Config, SettingError } from '../../config.ts';
+import { openConnection } from '../../connection/open.ts';
+import { ConnectionError } from '../../connection/problem.ts';
 import { attach } from '../engine/attach.ts';
+import { engineConfig } from '../engine/launch.ts';
 import { type Finding, ok, skipped, wrong } from './check.ts';
-import { GRPC, grpcCode, messageOfGrpc } from './grpc.ts';
-import { connectionInWords, endpointOf, speaksTls, tcpProblem } from './network.ts';
 
-/** Parts of one check's time. */
-const TCP_MS = 3_000;
+/** Of one check's ten seconds; what then looks for the reason takes five at most. */
 const CONNECT_MS = 4_000;
-const TLS_MS = 2_000;
 const CALL_MS = 8_000;
 
 /** The way to the Temporal server that a configuration means. */
@@ -37,48 +36,19 @@ export function serverLink(config: Config, calledAs: string): ServerLink {
 
   async function connect(): Promise<Finding> {
     try {
-      const made = await Connection.connect({ address, connectTimeout: CONNECT_MS });
-      connection = made;
+      connection = await openConnection(embedded ? engineConfig(config) : config, address, CONNECT_MS);
       const { serverVersion } = await call((to) => to.workflowService.getSystemInfo({}));
       const whose = embedded ? 'The embedded server' : 'A Temporal server';
       return ok(`${whose} answers at ${address}, version ${serverVersion ?? 'unknown'}.`);
     } catch (error) {
-      return connectProblem(error);
+      if (error instanceof ConnectionError) return wrong(error.problem.found, error.problem.remedy);
+      if (error instanceof SettingError) return wrong(...halvesOf(error.message));
+      throw error;
     }
-  }
-
-  async function connectProblem(error: unknown): Promise<Finding> {
-    if ([GRPC.permissionDenied, GRPC.unauthenticated].includes(grpcCode(error))) {
-      return wrong(
-        `The server at ${address} refuses this program: ${messageOfGrpc(error)}.`,
-        'Name a server that takes connections without credentials, for example TEMPORAL_ADDRESS=localhost:7233, ' +
-          'or a proxy that adds them.',
-      );
-    }
-    if (await speaksTls(endpointOf(address), TLS_MS)) {
-      return wrong(
-        `The server at ${address} speaks TLS, and this program connects to it without.`,
-        'Name an address that is served without TLS, for example TEMPORAL_ADDRESS=localhost:7233, or a proxy ' +
-          'beside this program that adds it.',
-      );
-    }
-    return wrong(
-      `What answers at ${address} is no Temporal server.`,
-      'Name the address of its frontend, which is not that of its Web UI (8080 or 8233), for example ' +
-        'TEMPORAL_ADDRESS=localhost:7233.',
-    );
   }
 
   async function look(): Promise<Finding> {
-    if (!embedded) {
-      const code = await tcpProblem(endpointOf(address), TCP_MS);
-      if (code === null) return connect();
-      return wrong(
-        `No Temporal server answers at ${address}: ${connectionInWords(code)}.`,
-        'Start it, correct TEMPORAL_ADDRESS or --address (for example localhost:7233), or leave both out to use ' +
-          'the embedded server.',
-      );
-    }
+    if (!embedded) return connect();
     const attachment = await attach(config.dataDir, { worker: false });
     await attachment?.leave();
     const status = attachment?.status() ?? null;
@@ -110,4 +80,10 @@ export function serverLink(config: Config, calledAs: string): ServerLink {
     call,
     close: async () => connection?.close(),
   };
+}
+
+/** What is wrong, and the mend, of a message that says both. */
+function halvesOf(message: string): [string, string] {
+  const end = /\. (?=[A-Z])/.exec(message)?.index ?? message.length;
+  return [message.slice(0, end + 1), message.slice(end + 2)];
 }

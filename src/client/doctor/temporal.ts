@@ -1,15 +1,14 @@
 import { optionalTsToMs } from '@temporalio/common/lib/time.js';
 import type { Config } from '../../config.ts';
+import { GRPC, grpcCode, isDenied, messageOfGrpc } from '../../connection/grpc.ts';
+import { denied } from '../../connection/problem.ts';
+import { type AttributesThere, searchAttributesThere } from '../../connection/search-attributes.ts';
 import { modelQueueOf, SEARCH_ATTRIBUTES } from '../../shared/names.ts';
 import { plural } from '../../shared/phrases.ts';
 import { engineConfig } from '../engine/launch.ts';
 import { type Check, type Finding, ok, warn, wrong } from './check.ts';
-import { GRPC, grpcCode, messageOfGrpc } from './grpc.ts';
 import { queueChecks } from './queues.ts';
 import { serverLink } from './server-link.ts';
-
-/** IndexedValueType of the Temporal API, for the types that our attributes have. */
-const VALUE_TYPES: Record<string, number> = { Keyword: 2, Bool: 5 };
 
 /** The links at the Temporal server, and how to let go of it once the checks have ended. */
 export interface TemporalChecks {
@@ -35,6 +34,10 @@ export function temporalChecks(
       const days = (optionalTsToMs(kept?.workflowExecutionRetentionTtl) ?? 0) / 86_400_000;
       return ok(`${namespace} is there; it keeps ended runs for ${plural(Math.round(days), 'day')}.`);
     } catch (error) {
+      if (isDenied(error)) {
+        const { found, remedy } = denied(config, server.address(), error);
+        return wrong(found, remedy);
+      }
       if (grpcCode(error) !== GRPC.notFound) throw error;
       return wrong(
         `The server has no namespace ${JSON.stringify(namespace)}.`,
@@ -46,9 +49,9 @@ export function temporalChecks(
 
   async function lookAtAttributes(): Promise<Finding> {
     const wanted = Object.entries(SEARCH_ATTRIBUTES);
-    let there: Record<string, unknown>;
+    let there: AttributesThere;
     try {
-      there = (await call((to) => to.operatorService.listSearchAttributes({ namespace }))).customAttributes;
+      there = await call((to) => searchAttributesThere(to, namespace));
     } catch (error) {
       if (![GRPC.permissionDenied, GRPC.unimplemented].includes(grpcCode(error))) throw error;
       return warn(
@@ -56,8 +59,8 @@ export function temporalChecks(
         `Look there for ${wanted.map(([name, type]) => `${name} (${type})`).join(', ')}.`,
       );
     }
-    const missing = wanted.filter(([name]) => !(name in there));
-    const odd = wanted.filter(([name, type]) => name in there && Number(there[name]) !== VALUE_TYPES[type]);
+    const missing = wanted.filter(([name]) => !there.known.includes(name));
+    const odd = wanted.filter(([name]) => there.odd?.includes(name) === true);
     const create = (some: typeof wanted): string =>
       temporal(
         `operator search-attribute create --namespace ${namespace} ` +
@@ -70,13 +73,17 @@ export function temporalChecks(
         `Remove them (\`temporal operator search-attribute remove\`), then: ${create([...odd, ...missing])}.`,
       );
     }
+    const types = missing.map(([name, type]) => `${name} (${type})`).join(', ');
     if (missing.length > 0) {
       return wrong(
         `The namespace lacks search attributes, by which runs are found: ${names(missing)}.`,
-        `${create(missing)}.`,
+        there.odd === null
+          ? `Add them to the namespace where it is managed, at Temporal Cloud in its Web UI: ${types}.`
+          : `${create(missing)}.`,
       );
     }
-    return ok(`${names(wanted)} are there.`);
+    const untold = there.odd === null ? ' The server does not tell their types.' : '';
+    return ok(`${names(wanted)} are there.${untold}`);
   }
 
   const unsaid = `Look at the server at ${config.address ?? config.dataDir}, its load and its log, and ask again.`;

@@ -1,5 +1,5 @@
 import { dirname, join } from 'node:path';
-import { environmentOf, readConfig, type Config } from '../../config.ts';
+import { environmentOf, NO_ACCESS, readConfig, type Config } from '../../config.ts';
 import { DEMO_TASK_QUEUE } from '../../shared/names.ts';
 import type { Deps } from '../deps.ts';
 import { databaseOf } from './database.ts';
@@ -15,11 +15,11 @@ const NAMESPACE = 'default';
 export const DEMO_ACCOUNT = { tokensPerMinute: 300_000, requestsPerMinute: 5000, medianLatencyMs: 900 };
 
 /**
- * The configuration that an embedded engine works with: its own server, whatever `TEMPORAL_ADDRESS` says, and its one
- * worker, which needs no versions (docs/deploys.md).
+ * The configuration that an embedded engine works with: its own server, whatever `TEMPORAL_ADDRESS` and the settings of
+ * access say, and its one worker, which needs no versions (docs/deploys.md).
  */
 export function engineConfig(config: Config): Config {
-  return { ...config, address: null, namespace: NAMESPACE, workerDeployment: null };
+  return { ...config, address: null, namespace: NAMESPACE, access: NO_ACCESS, workerDeployment: null };
 }
 
 /**
