@@ -14,7 +14,7 @@ import { batchWorkflowIdOf } from '../shared/names.ts';
 import { plural } from '../shared/phrases.ts';
 import type { BatchResult, PlanSummary } from '../shared/types.ts';
 import { analyzeBatch } from './analyze-batch.ts';
-import { watchesWindow } from './changes.ts';
+import { goesByTimer, watchesWindow } from './changes.ts';
 import { SMALL_RUN } from './keep-saved.ts';
 import { findClosed, salvageBatch, saveSegment } from './policies.ts';
 import type { NextBatch, RunBook } from './run-book.ts';
@@ -196,16 +196,17 @@ export function createBatchWindow(plan: PlanSummary, book: RunBook, control: Run
 
   async function watch(over: () => boolean): Promise<void> {
     if (!watches) return;
+    const byTimer = goesByTimer();
     for (;;) {
       // No timer while nobody works: a run may be paused for days.
       await condition(() => over() || (!gate.closed && children.size > 0));
       if (over()) return;
       if (await condition(over, others.size > 0 ? LOOK_AGAIN_MS : QUIET_MS)) return;
-      if (gate.closed) continue;
+      if (gate.closed && !byTimer) continue;
       const isQuiet = (batch: number): boolean =>
         others.has(batch) || Date.now() - (control.heardAt.get(batch) ?? 0) >= QUIET_MS;
       const batchOf = new Map([...giveUp.keys()].filter(isQuiet).map((batch) => [idOf(batch), batch]));
-      if (batchOf.size === 0) continue;
+      if (batchOf.size === 0 && !byTimer) continue;
       const closed = await findClosed({ workflowIds: [...batchOf.keys()] });
       for (const workflowId of closed) giveUp.get(batchOf.get(workflowId) ?? -1)?.();
     }

@@ -18,11 +18,18 @@ export const leavesOpenCalls = (input: BatchInput): boolean => input.retry !== u
 /** A run that is blocked tells its batches so once, and not after every probe. */
 export const tellsOfBlockOnce = (): boolean => patched('block-told-once');
 
-/**
- * After each save a run waits before it looks whether anything has changed. A replay may see two events of one workflow
- * task in the other order (measured), so that what a save has caught is no ground for starting a timer or not.
+/*
+ * The next two have one cause (SDK 1.24, measured). A query may reach another worker while a killed worker's workflow
+ * task is still open: that worker handles the task's events for the query, and the events that came meanwhile
+ * afterwards, with the next task. A replay handles them all together, signals first. What is done when a timer has fired
+ * or an activity has ended must therefore not hang on what may have come since.
  */
+
+/** After each save a run waits before it looks whether anything has changed. */
 export const waitsAfterSave = (): boolean => patched('waits-after-save');
+
+/** A timer that has fired counts as fired, and the server is asked after the batches, whatever has come with it. */
+export const goesByTimer = (): boolean => patched('goes-by-timer');
 
 /** A batch tells its run of answers before a picture is done, where a picture has many questions. */
 export const reportsAnswers = (): boolean => patched('reports-answers');

@@ -1,16 +1,18 @@
 import {
   ApplicationFailure,
+  CancellationScope,
   condition,
   type ExternalWorkflowHandle,
   log,
   setCurrentDetails,
   setHandler,
+  sleep,
   workflowInfo,
 } from '@temporalio/workflow';
 import { isAccountLimits } from '../shared/limits.ts';
 import { checkRetry } from '../shared/run-input.ts';
 import type { Block, PlanSummary, Retry } from '../shared/types.ts';
-import { tellsOfBlockOnce } from './changes.ts';
+import { goesByTimer, tellsOfBlockOnce } from './changes.ts';
 import { createGate, type Gate } from './gate.ts';
 import {
   batchBlockedSignal,
@@ -207,6 +209,7 @@ export function createRunControl(plan: PlanSummary, book: RunBook): RunControl {
 
   async function probeWhileBlocked(over: () => boolean): Promise<void> {
     let wait = FIRST_PROBE_MS;
+    const gone = (): boolean => over() || book.block === null;
     for (;;) {
       await condition(() => over() || book.block !== null);
       if (over()) return;
@@ -214,11 +217,11 @@ export function createRunControl(plan: PlanSummary, book: RunBook): RunControl {
       const ms = Math.max(wait, until);
       book.setNextProbe(new Date(Date.now() + ms));
       showDetails();
-      if (await condition(() => over() || book.block === null, ms)) {
+      if (goesByTimer() ? !(await timerFires(ms, gone)) : await condition(gone, ms)) {
         wait = FIRST_PROBE_MS;
         continue;
       }
-      wait = nextWaitMs(wait, Date.now() - Date.parse(book.block?.since ?? ''));
+      wait = gone() ? FIRST_PROBE_MS : nextWaitMs(wait, Date.now() - Date.parse(book.block?.since ?? ''));
       // The batch may have ended since; any other call shows as well whether the cause is gone.
       const child =
         blockedBatch === null ? undefined : (children.get(blockedBatch) ?? [...children.values()][0]);
@@ -251,4 +254,18 @@ export function createRunControl(plan: PlanSummary, book: RunBook): RunControl {
   }
 
   return control;
+}
+
+/** Waits for a timer of `ms`, but not beyond `enough`. Whether the timer has fired, also where both came together. */
+async function timerFires(ms: number, enough: () => boolean): Promise<boolean> {
+  const scope = new CancellationScope();
+  const fired = scope
+    .run(() => sleep(ms))
+    .then(
+      () => true,
+      () => false,
+    );
+  await Promise.race([fired, scope.run(() => condition(enough)).catch(() => {})]);
+  scope.cancel();
+  return fired;
 }

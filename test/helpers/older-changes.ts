@@ -7,10 +7,12 @@ export const {
   tellsOfBlockOnce,
   reportsAnswers,
   waitsAfterSave,
+  goesByTimer,
 }: typeof changes = {
   watchesWindow: () => false,
   leavesOpenCalls: () => false,
   tellsOfBlockOnce: () => false,
   reportsAnswers: () => false,
   waitsAfterSave: () => false,
+  goesByTimer: () => false,
 };
