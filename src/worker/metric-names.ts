@@ -19,7 +19,7 @@ export const OWN_METRICS = [
     name: 'image_analysis_tokens_total',
     type: 'counter',
     labels: ['model', 'kind'],
-    what: 'Tokens of the provider's bill, `input` or `output`.',
+    what: "Tokens of the provider's bill, `input` or `output`.",
   },
   {
     name: 'image_analysis_answers_total',
@@ -83,13 +83,13 @@ export const SDK_METRICS = [
     name: 'temporal_worker_task_slots_available',
     type: 'gauge',
     labels: ['namespace', 'task_queue', 'worker_type'],
-    what: 'Slots that could take a task; none is told for the model's calls, whose slots the limiter gives.',
+    what: "Slots that could take a task; none is told for the model's calls, whose slots the limiter gives.",
   },
   {
     name: 'temporal_worker_task_slots_used',
     type: 'gauge',
     labels: ['namespace', 'task_queue', 'worker_type'],
-    what: 'Tasks that run now: on the model's queue, calls in flight.',
+    what: "Tasks that run now: on the model's queue, calls in flight.",
   },
   {
     name: 'temporal_num_pollers',
@@ -113,7 +113,7 @@ export const SDK_METRICS = [
     name: 'temporal_activity_schedule_to_start_latency',
     type: 'histogram',
     labels: ['namespace', 'task_queue', 'activity_type'],
-    what: 'Seconds from an activity's scheduling to its start.',
+    what: "Seconds from an activity's scheduling to its start.",
   },
   {
     name: 'temporal_workflow_task_execution_latency',
@@ -125,7 +125,7 @@ export const SDK_METRICS = [
     name: 'temporal_workflow_task_execution_failed',
     type: 'counter',
     labels: ['namespace', 'task_queue', 'workflow_type'],
-    what: 'Workflow tasks that failed: a fault of the program's, or history of another version.',
+    what: "Workflow tasks that failed: a fault of the program's, or history of another version.",
   },
   {
     name: 'temporal_request_failure',
