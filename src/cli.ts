@@ -12,9 +12,10 @@ import { createOpenSource } from './worker/adapters/open-source.ts';
 import { createListRuns, createOpenStore } from './worker/adapters/open-store.ts';
 
 /** Puts the program together: the only place that sees both the commands and what they command. */
-function createDeps(env: NodeJS.ProcessEnv): Deps {
+function createDeps(own: NodeJS.ProcessEnv): Deps {
   // Google's library takes an empty text for an emulator's address, and asks the host `storage`.
-  if (env['STORAGE_EMULATOR_HOST'] === '') delete env['STORAGE_EMULATOR_HOST'];
+  if (own['STORAGE_EMULATOR_HOST'] === '') delete own['STORAGE_EMULATOR_HOST'];
+  const env = profiles?.withProfile(own) ?? own;
   const config = readConfig(env, process.cwd());
   const gcs = createGcs({ apiEndpoint: config.gcsEndpoint });
   const openSource = createOpenSource(gcs);
@@ -108,6 +109,8 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   lost = true;
 });
 process.stderr.on('error', () => (lost = true));
+// Loaded for those who name a profile: everybody else waits for nothing.
+const profiles = process.env['TEMPORAL_PROFILE'] ? await import('./connection/profile.ts') : null;
 const status = await runProgram(process.argv.slice(2), () => createDeps(process.env), process);
 // Whatever still listens or polls belongs to nobody now; what was written must be out first.
 process.stdout.write('', () => process.exit(status === 0 && lost ? 1 : status));

@@ -7,7 +7,6 @@ import { Client, isGrpcServiceError, WorkflowNotFoundError } from '@temporalio/c
 import {
   bundleWorkflowCode,
   DefaultLogger,
-  NativeConnection,
   type TunerHolder,
   Worker,
   type WorkerOptions,
@@ -19,12 +18,14 @@ import { createTextTokens } from '../activities/text-tokens.ts';
 import { createUrlHealth } from '../activities/url-health.ts';
 import { createDataConverter, FAILURE_CONVERTER } from '../codec/data-converter.ts';
 import { type Config, program } from '../config.ts';
+import { searchAttributesThere } from '../connection/search-attributes.ts';
 import type { Logger } from '../logger.ts';
-import { modelQueueOf, SEARCH_ATTRIBUTES } from '../shared/names.ts';
+import { modelQueueOf } from '../shared/names.ts';
 import { serverIdentity } from '../shared/server-identity.ts';
 import type { AccountLimits, ImageResult } from '../shared/types.ts';
 import { createAllowance, heed } from './allowance.ts';
 import { systemClock } from './limiter/clock.ts';
+import { openNativeConnection } from './native-connection.ts';
 import { createParts } from './parts.ts';
 import { loadPrompts } from './prompts-file.ts';
 import { createInFlightGuard } from './limiter/in-flight.ts';
@@ -90,7 +91,7 @@ export async function startWorkers(
   const guard = createInFlightGuard({ max: MAX_CALLS_IN_FLIGHT, clock: systemClock });
   const slots = createLimitedSlots(limiter, guard.limit);
   guard.onChange(slots.roomChanged);
-  const connection = await NativeConnection.connect({ address: config.address });
+  const connection = await openNativeConnection(config, config.address);
   const modelQueue = modelQueueOf(config.taskQueue, config.account);
   const common: Omit<WorkerOptions, 'taskQueue'> = {
     connection,
@@ -121,7 +122,7 @@ export async function startWorkers(
       api: config.api,
       route: config.route,
       maxOutputTokens: config.maxOutputTokens,
-      searchAttributes: () => knownSearchAttributes(connection, config.namespace),
+      searchAttributes: async () => (await searchAttributesThere(connection, config.namespace)).known,
       answersOf,
       earlierAnswers,
       isRunning,
@@ -249,11 +250,6 @@ function limitedTuner(slots: LimitedSlots): TunerHolder {
     localActivityTaskSlotSupplier: { type: 'fixed-size', numSlots: 1 },
     nexusTaskSlotSupplier: { type: 'fixed-size', numSlots: 1 },
   };
-}
-
-async function knownSearchAttributes(connection: NativeConnection, namespace: string): Promise<string[]> {
-  const { customAttributes } = await connection.operatorService.listSearchAttributes({ namespace });
-  return Object.keys(SEARCH_ATTRIBUTES).filter((name) => name in customAttributes);
 }
 
 async function tellRun(workflowId: string, limits: AccountLimits): Promise<void> {
