@@ -98,7 +98,7 @@ export interface Setting {
 const DEFAULT_MODEL = 'gpt-4o';
 
 /** An attempt at a question holds several calls and ends after twelve minutes; a longer call would be cut off and paid again. */
-const LONGEST_CALL_SECONDS = 120;
+export const LONGEST_CALL_SECONDS = 120;
 
 /** Of a secret that signs: 128 bits in hexadecimal digits are 32. */
 const LEAST_SECRET = 16;
