@@ -18,9 +18,8 @@ async function build() {
     const tsc = join(root, 'node_modules', 'typescript', 'bin', 'tsc');
     await run(process.execPath, [tsc, '-p', 'tsconfig.build.json', '--outDir', folder]);
     makeExecutable(join(folder, 'cli.js'));
-    writeFileSync(join(folder, 'workflow-bundle.js'), await bundle(folder));
-    const failureConverterPath = join(folder, 'codec', 'failure-converter.js');
-    writeFileSync(join(folder, 'workflow-bundle-hidden.js'), await bundle(folder, { failureConverterPath }));
+    for (const [name, options] of bundlesOf(folder))
+      writeFileSync(join(folder, name), await bundle(folder, options));
     await buildPage(folder);
     writeFileSync(join(folder, '.image-analysis-build'), hash);
     replaceDist(folder);
@@ -36,9 +35,20 @@ function makeExecutable(cli) {
   chmodSync(cli, 0o755);
 }
 
+/** By name: what src/worker/workflow-bundle.ts loads with CODEC_KEYS_FILE, with OTEL_EXPORTER_OTLP_ENDPOINT, with both. */
+function bundlesOf(folder) {
+  const hidden = { failureConverterPath: join(folder, 'codec', 'failure-converter.js') };
+  const traced = { workflowInterceptorModules: [join(folder, 'workflows', 'tracing.js')] };
+  return [
+    ['workflow-bundle.js', {}],
+    ['workflow-bundle-hidden.js', hidden],
+    ['workflow-bundle-traced.js', traced],
+    ['workflow-bundle-hidden-traced.js', { ...hidden, ...traced }],
+  ];
+}
+
 /**
- * The workflows and all that they import, in the one file that the worker's sandbox loads; a worker with CODEC_KEYS_FILE
- * loads the one whose failures keep their messages to the codec. The same sources give the same text: the name of the
+ * The workflows and all that they import, in the one file that the worker's sandbox loads. The same sources give the same text: the name of the
  * temporary folder does not stay in it.
  */
 async function bundle(folder, options = {}) {

@@ -1,9 +1,9 @@
-import type { FailureKind } from '../shared/types.ts';
+import type { BlockCause, FailureKind } from '../shared/types.ts';
 import type { ModelError } from './ports.ts';
 
 /** What a row of the table asks for. What depends on the route, the tries or the time is `failure.ts`'s to add. */
 export type Decision =
-  | { do: 'block'; remedy: string }
+  | { do: 'block'; cause: BlockCause; remedy: string }
   /** A 429: wait as told; a day's limit blocks, a request over the limit is recorded. */
   | { do: 'wait' }
   | { do: 'slow-down' }
@@ -45,6 +45,7 @@ const TABLE: readonly Row[] = [
     when: [{ code: exactly(SIMULATED_MISMATCH) }],
     then: {
       do: 'block',
+      cause: 'place',
       remedy: 'Point the worker at the right server, or say that the account is simulated.',
     },
   },
@@ -76,17 +77,26 @@ const TABLE: readonly Row[] = [
       { code: exactly('invalid_api_key|authentication_error') },
       { message: /\bAPI key not valid\b|\bIncorrect API key\b/i },
     ],
-    then: { do: 'block', remedy: 'Give the worker a valid key in OPENAI_API_KEY and start it again.' },
+    then: {
+      do: 'block',
+      cause: 'key',
+      remedy: 'Give the worker a valid key in OPENAI_API_KEY and start it again.',
+    },
   },
   {
     when: [{ status: [403] }],
-    then: { do: 'block', remedy: "Give the key's project access to this model and API, or use another key." },
+    then: {
+      do: 'block',
+      cause: 'permission',
+      remedy: "Give the key's project access to this model and API, or use another key.",
+    },
   },
   {
     // The second: Ollama and vLLM.
     when: [{ code: exactly('model_not_found') }, { status: [404], message: /\bmodel\b/i }],
     then: {
       do: 'block',
+      cause: 'permission',
       remedy: "Give the key's project access to the model, or start a run with another MODEL.",
     },
   },
@@ -105,6 +115,7 @@ const TABLE: readonly Row[] = [
     ],
     then: {
       do: 'block',
+      cause: 'quota',
       remedy: 'Add credit or raise the spending limit on the billing page of the account.',
     },
   },
@@ -177,10 +188,12 @@ const TABLE: readonly Row[] = [
   },
   {
     // No picture and no question brings these about: the base URL is wrong for every call.
-    when: [{ status: [404, 405] }],
+    when: [{ status: [301, 302, 303, 307, 308, 404, 405] }],
     then: {
       do: 'block',
-      remedy: 'Check OPENAI_BASE_URL and MODEL_API: the server does not know this address.',
+      cause: 'place',
+      remedy:
+        'Check OPENAI_BASE_URL and MODEL_API: the server does not know this address, or sends elsewhere.',
     },
   },
 ];

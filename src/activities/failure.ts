@@ -1,6 +1,6 @@
 import { ApplicationFailure } from '@temporalio/common';
 import { redact } from '../shared/redact.ts';
-import type { AskFailure, FailureKind, Route, SaidLimit, Try } from '../shared/types.ts';
+import type { AskFailure, BlockCause, FailureKind, Route, SaidLimit, Try } from '../shared/types.ts';
 import type { ReplyProblem } from './answer.ts';
 import { boundedFailure, boundedTries } from './answer-bounds.ts';
 import { statedWaitMs } from './durations.ts';
@@ -71,7 +71,7 @@ export type Verdict = Finding &
     /** Give this question up; `picture`: the picture's other questions cannot succeed either. */
     | { action: 'record'; scope: 'prompt' | 'picture' }
     /** The whole run waits for a person, or for `until` (ISO 8601, UTC). */
-    | { action: 'block'; reason: string; remedy: string; until: string | null }
+    | { action: 'block'; cause: BlockCause; reason: string; remedy: string; until: string | null }
   );
 
 /**
@@ -107,7 +107,7 @@ function act(decision: Decision, error: ModelError, context: AskContext): Verdic
     case 'block':
       return {
         ...about('Blocked'),
-        ...blocked(about('Blocked').message, decision.remedy),
+        ...blocked(decision.cause, about('Blocked').message, decision.remedy),
         closeGateMs: BLOCK_GATE_MS,
       };
     case 'wait':
@@ -176,7 +176,7 @@ function rateLimited(about: Finding, error: ModelError, context: AskContext): Ve
     const remedy = 'The run goes on by itself when the limit is reset; a higher usage tier lifts it.';
     return {
       ...about,
-      ...blocked(`A limit a day is used up: ${about.message}`, remedy, until),
+      ...blocked('quota', `A limit a day is used up: ${about.message}`, remedy, until),
       kind: 'Blocked',
       closeGateMs: BLOCK_GATE_MS,
     };
@@ -231,13 +231,13 @@ function ofSource(error: SourceError, context: AskContext): Verdict {
     case 'forbidden':
       return {
         ...about('Blocked'),
-        ...blocked(message, "Give the worker's account permission to read the pictures."),
+        ...blocked('permission', message, "Give the worker's account permission to read the pictures."),
       };
     case 'missing':
     case 'invalid':
       return {
         ...about('Blocked'),
-        ...blocked(message, 'Put the source back where the run was told to find it.'),
+        ...blocked('place', message, 'Put the source back where the run was told to find it.'),
       };
     case 'unreadable':
     case 'unreachable':
@@ -248,7 +248,7 @@ function ofSource(error: SourceError, context: AskContext): Verdict {
 /**
  * The verdict as Temporal's failure: `retry` is retried after its wait, `record` and `block` are not. Details hold the
  * failure with its tries (`record`, `retry`: `{ kind, message, status?, code?, requestId?, tries, scope }`; `block`:
- * `{ reason, remedy, until, tries }`), which is what a person and the workflow read. The provider's error is never
+ * `{ cause, reason, remedy, until, tries }`), which is what a person and the workflow read. The provider's error is never
  * passed on as cause: its message and stack would carry a signed URL into history.
  */
 export function toFailure(
@@ -257,13 +257,13 @@ export function toFailure(
 ): ApplicationFailure {
   const kept = boundedTries(tries);
   if (verdict.action === 'block') {
-    const { reason, remedy, until } = verdict;
+    const { cause, reason, remedy, until } = verdict;
     const message = `${reason} ${remedy}`;
     return ApplicationFailure.create({
       message,
       type: 'Blocked',
       nonRetryable: true,
-      details: [{ reason, remedy, until, tries: kept }],
+      details: [{ cause, reason, remedy, until, tries: kept }],
     });
   }
   const failure: AskFailure & { scope: 'prompt' | 'picture' } = {
@@ -306,8 +306,8 @@ function goesByUrl(context: AskContext): boolean {
   return context.route === 'url' && !context.fellBack;
 }
 
-function blocked(reason: string, remedy: string, until: string | null = null) {
-  return { action: 'block', reason, remedy, until } as const;
+function blocked(cause: BlockCause, reason: string, remedy: string, until: string | null = null) {
+  return { action: 'block', cause, reason, remedy, until } as const;
 }
 
 /** 1, 2, 4 … 60 seconds by the number of tries, a fifth more or less, so that calls that failed together part. */

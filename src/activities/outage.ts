@@ -47,6 +47,7 @@ export async function unlessOutage(
     ...verdict,
     kind: 'Blocked',
     action: 'block',
+    cause: 'place',
     reason:
       place === 'model'
         ? `The model's server cannot be reached. ${verdict.message}`

@@ -74,6 +74,8 @@ export interface ModelReply {
   /** As the server spells it. */
   model: string;
   requestId: string | null;
+  /** The answer's own id (`resp_…`, `chatcmpl-…`), where the server gives one. */
+  responseId?: string;
   rate: RateHeaders;
 }
 
@@ -153,6 +155,11 @@ export interface StoredAnswer {
 export interface AnswerStore {
   /** What is there under these keys, at once for a whole batch. An entry that is torn or damaged is not there. */
   read(keys: readonly string[]): Promise<Map<string, StoredAnswer>>;
-  /** Keeps an answer; of two writes under one key either is good. */
-  write(key: string, entry: StoredAnswer): Promise<void>;
+  /**
+   * Keeps an answer; of two writes under one key either is good.
+   *
+   * @param picture - Address of the picture that it is about, so that its answers are found when it is to be purged; the
+   *   store keeps its hash.
+   */
+  write(key: string, entry: StoredAnswer, picture?: string): Promise<void>;
 }

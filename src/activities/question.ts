@@ -93,7 +93,12 @@ export function createQuestion(deps: QuestionDeps, parts: QuestionParts): { ask(
   function act(verdict: Verdict): void {
     const { closeGateMs: closeMs, slowDown } = verdict;
     if (closeMs > 0 || slowDown) allowance.refused({ closeMs, slowDown });
-    const why = { ...about, kind: verdict.kind, reason: verdict.message };
+    const why = {
+      ...about,
+      kind: verdict.kind,
+      reason: verdict.message,
+      ...requestIdOf(verdict),
+    };
     switch (verdict.action) {
       case 'base64':
         memory.fallback = verdict.reason;
@@ -234,7 +239,11 @@ export function createQuestion(deps: QuestionDeps, parts: QuestionParts): { ask(
     if (route === 'url') urlHealth.report(true);
     charges.learnText(picture, reply);
     const { match, count } = judged.answer;
-    ctx.log.info(`answered in ${timings.modelMs} ms: match ${match}, count ${count}`, { ...about, route });
+    ctx.log.info(`answered in ${timings.modelMs} ms: match ${match}, count ${count}`, {
+      ...about,
+      route,
+      ...requestIdOf(reply),
+    });
     return boundedAnswer({
       ...judged.answer,
       sentAt: at,

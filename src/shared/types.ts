@@ -168,6 +168,8 @@ export interface Plan {
   tokensPerCall: number;
   /** The team that started it can tell one program version from another. */
   program: string;
+  /** How often pictures were purged from it: whoever keeps its files in memory reads them anew. Absent: never. */
+  purges?: number;
 }
 
 /** What the parent workflow keeps of its plan. Bounded: it carries no prompt text and no picture. */
@@ -372,7 +374,12 @@ export type FailureKind =
   | 'PictureGone'
   | 'PictureChanged'
   | 'Unclassified'
-  | 'Lost';
+  | 'Lost'
+  // removed at a person's wish
+  | 'Purged';
+
+/** What a block is about, as the metrics count it: who looks after a key seldom looks after a disk. */
+export type BlockCause = 'key' | 'quota' | 'permission' | 'place' | 'disk';
 
 /** Why a run waits, and what a person can do. */
 export interface Block {
@@ -395,7 +402,7 @@ export interface Counts {
   failed: number;
   /** Matches by prompt id. */
   matches: Record<string, number>;
-  /** Failed questions by kind. */
+  /** Failed questions by kind. Those that were `Purged` are told here and nowhere else: they have not failed. */
   failures: Record<string, number>;
   tries: number;
   rateLimited: number;

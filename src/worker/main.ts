@@ -1,22 +1,14 @@
 import { randomBytes } from 'node:crypto';
-import { existsSync } from 'node:fs';
 import { hostname } from 'node:os';
-import { fileURLToPath } from 'node:url';
 import { Context } from '@temporalio/activity';
 import { Client, isGrpcServiceError, WorkflowNotFoundError } from '@temporalio/client';
-import {
-  bundleWorkflowCode,
-  DefaultLogger,
-  type TunerHolder,
-  Worker,
-  type WorkerOptions,
-} from '@temporalio/worker';
-import type { WorkflowBundle, WorkflowBundleOption } from '@temporalio/worker';
+import { type TunerHolder, Worker, type WorkerOptions } from '@temporalio/worker';
+import type { WorkflowBundleOption } from '@temporalio/worker';
 import { createModelActivities, createRunActivities } from '../activities/index.ts';
 import { createTellLimits } from '../activities/tell-limits.ts';
 import { createTextTokens } from '../activities/text-tokens.ts';
 import { createUrlHealth } from '../activities/url-health.ts';
-import { createDataConverter, FAILURE_CONVERTER } from '../codec/data-converter.ts';
+import { createDataConverter } from '../codec/data-converter.ts';
 import { type Config, program } from '../config.ts';
 import { searchAttributesThere } from '../connection/search-attributes.ts';
 import type { Logger } from '../logger.ts';
@@ -24,6 +16,7 @@ import { modelQueueOf } from '../shared/names.ts';
 import { serverIdentity } from '../shared/server-identity.ts';
 import type { AccountLimits, ImageResult } from '../shared/types.ts';
 import { createAllowance, heed } from './allowance.ts';
+import { graceOf } from './grace.ts';
 import { systemClock } from './limiter/clock.ts';
 import { openNativeConnection } from './native-connection.ts';
 import { createParts } from './parts.ts';
@@ -32,18 +25,17 @@ import { createInFlightGuard } from './limiter/in-flight.ts';
 import { createRateLimiter } from './limiter/rate-limiter.ts';
 import { paceQueue } from './queue-pace.ts';
 import { installRuntime } from './runtime.ts';
+import { blindWorkers, identityWith, placesMark } from './shared-places.ts';
 import { createLimitedSlots, type LimitedSlots } from './slot-supplier.ts';
 import { followStoredLimits } from './stored-limits.ts';
+import { createWatch, type Watch } from './watch.ts';
+import { workflowBundle } from './workflow-bundle.ts';
 
 /** The mission's mean; the limiter learns its own from the first calls. */
 const TOKENS_PER_CALL = 1_500;
 
 /** The limits decide how many calls are in flight; this only bounds memory when a provider hangs. */
 const MAX_CALLS_IN_FLIGHT = 500;
-
-/** Calls in flight at a shutdown end and are recorded; the longest is a call's time-out. */
-const GRACE = '60 seconds';
-const FORCE = '75 seconds';
 
 /** What a workflow or the server is asked waits at most so long: there is a next time. */
 const QUERY_MS = 5_000;
@@ -57,7 +49,7 @@ const EARLIER_ASKED = 5;
  * Throws when the server cannot be reached.
  */
 export async function runWorker(config: Config, options: { logger: Logger }): Promise<void> {
-  installRuntime(options.logger);
+  installRuntime(options.logger, config.metricsAddress);
   await (
     await startWorkers(config, options)
   ).ended;
@@ -75,14 +67,30 @@ export interface RunningWorkers {
  * As {@link runWorker}, for a process that has its own runtime. `workflows`: the code of another build in place of this
  * one's, as the tests of deploys need it.
  */
-export async function startWorkers(
+export async function startWorkers(config: Config, options: StartOptions): Promise<RunningWorkers> {
+  const watch = await createWatch(config, options.logger);
+  try {
+    return await startWatched(config, options, watch);
+  } catch (err) {
+    await watch.stop();
+    throw err;
+  }
+}
+
+interface StartOptions {
+  logger: Logger;
+  workflows?: WorkflowBundleOption | undefined;
+}
+
+async function startWatched(
   config: Config,
-  { logger, workflows }: { logger: Logger; workflows?: WorkflowBundleOption | undefined },
+  { logger, workflows }: StartOptions,
+  watch: Watch,
 ): Promise<RunningWorkers> {
   if (config.address === null)
     throw new Error('a worker needs the address of a Temporal server: TEMPORAL_ADDRESS');
   const dataConverter = createDataConverter(config);
-  const parts = createParts(config);
+  const parts = createParts(config, watch);
   const limiter = createRateLimiter({
     limits: config.limits,
     tokensPerCall: TOKENS_PER_CALL,
@@ -93,22 +101,30 @@ export async function startWorkers(
   guard.onChange(slots.roomChanged);
   const connection = await openNativeConnection(config, config.address);
   const modelQueue = modelQueueOf(config.taskQueue, config.account);
+  const grace = graceOf(config);
+  const mark = await placesMark(config, parts.files.store);
   const common: Omit<WorkerOptions, 'taskQueue'> = {
     connection,
     namespace: config.namespace,
     dataConverter,
     // Workers are counted by it, and the process of every container may be number 1.
-    identity: `${process.pid}@${hostname()}-${randomBytes(3).toString('hex')}`,
-    shutdownGraceTime: GRACE,
-    shutdownForceTime: FORCE,
+    identity: identityWith(`${process.pid}@${hostname()}-${randomBytes(3).toString('hex')}`, mark),
+    shutdownGraceTime: grace.calls,
+    shutdownForceTime: grace.all,
     // A cancel and a tries' record reach the other side with the next heartbeat.
     maxHeartbeatThrottleInterval: '2 seconds',
     defaultHeartbeatThrottleInterval: '2 seconds',
     ...deploymentOf(config),
+    ...watch.options,
   };
   const runWorker = await Worker.create({
     ...common,
-    workflowBundle: workflows ?? (await workflowBundle(logger, config.codecKeysFile !== null)),
+    workflowBundle:
+      workflows ??
+      (await workflowBundle(logger, {
+        hidden: config.codecKeysFile !== null,
+        traced: config.tracesEndpoint !== null,
+      })),
     taskQueue: config.taskQueue,
     // A run whose worker was killed is not to wait ten seconds, deaf to a cancel, for another one.
     stickyQueueScheduleToStartTimeout: '2 seconds',
@@ -122,6 +138,8 @@ export async function startWorkers(
       api: config.api,
       route: config.route,
       maxOutputTokens: config.maxOutputTokens,
+      blindWorkers: () =>
+        blindWorkers(connection, { namespace: config.namespace, taskQueue: config.taskQueue, mark }),
       searchAttributes: async () => (await searchAttributesThere(connection, config.namespace)).known,
       answersOf,
       earlierAnswers,
@@ -140,9 +158,11 @@ export async function startWorkers(
     taskQueue: modelQueue,
     activities: createModelActivities({
       ...parts,
-      allowance: createAllowance(limiter, slots, guard, (refusal) => {
-        pace.tell(refusal);
-      }),
+      allowance: watch.allowance(
+        createAllowance(limiter, slots, guard, (refusal) => {
+          pace.tell(refusal);
+        }),
+      ),
       urlHealth: createUrlHealth(() => performance.now()),
       textTokens: createTextTokens(),
       pictureTokens: createTextTokens(),
@@ -184,6 +204,12 @@ export async function startWorkers(
     logger,
   });
   const workers = [runWorker, modelWorker];
+  watch.begin({
+    connection,
+    workers,
+    queues: [config.taskQueue, modelQueue],
+    limits: () => limiter.snapshot().limits,
+  });
   const shutdown = (): void => {
     for (const worker of workers) if (worker.getState() === 'RUNNING') worker.shutdown();
   };
@@ -195,6 +221,7 @@ export async function startWorkers(
     ended: allEnded(workers, shutdown).finally(async () => {
       unfollow();
       await pace.stop();
+      await watch.stop();
       await connection.close();
     }),
     shutdown,
@@ -206,29 +233,6 @@ async function allEnded(workers: readonly Worker[], shutdown: () => void): Promi
   const outcomes = await Promise.allSettled(workers.map((worker) => worker.run().finally(shutdown)));
   const failed = outcomes.find((outcome) => outcome.status === 'rejected');
   if (failed) throw failed.reason;
-}
-
-const bundled = new Map<boolean, Promise<WorkflowBundle>>();
-
-/**
- * The bundle that the build made; from source it is made once a process. `hidden`: the one in which a failure's message
- * goes into a payload, as the codec needs it.
- */
-async function workflowBundle(logger: Logger, hidden: boolean): Promise<WorkflowBundleOption> {
-  const name = hidden ? 'workflow-bundle-hidden.js' : 'workflow-bundle.js';
-  const built = fileURLToPath(new URL(`../${name}`, import.meta.url));
-  if (existsSync(built)) return { codePath: built };
-  const made =
-    bundled.get(hidden) ??
-    bundleWorkflowCode({
-      workflowsPath: fileURLToPath(new URL('../workflows/index.ts', import.meta.url)),
-      logger: new DefaultLogger('WARN', ({ message }) => {
-        logger.warn(message);
-      }),
-      ...(hidden ? { failureConverterPath: FAILURE_CONVERTER } : {}),
-    });
-  bundled.set(hidden, made);
-  return made;
 }
 
 /** Worker Versioning, where it is wished for: runs move to the version that is current (docs/deploys.md). */

@@ -8,6 +8,7 @@ import { createOpenAiModel } from './adapters/openai.ts';
 import { createOpenAnswers } from './adapters/open-answers.ts';
 import { createOpenSource } from './adapters/open-source.ts';
 import { createOpenStore } from './adapters/open-store.ts';
+import type { Watch } from './watch.ts';
 
 /** What a worker works with, made from its settings: the only place that chooses between adapters. */
 export interface Parts {
@@ -22,19 +23,22 @@ export interface Parts {
   program: string;
 }
 
-export function createParts(config: Config): Parts {
+/** `watch`: what looks on at the calls to the model. */
+export function createParts(config: Config, watch?: Pick<Watch, 'model' | 'fetch'>): Parts {
   const gcs = createGcs({ apiEndpoint: config.gcsEndpoint });
+  const model = needsKey(config)
+    ? modelWithoutKey()
+    : createOpenAiModel({
+        ...config,
+        timeoutMs: config.modelTimeoutMs,
+        simulated: config.account.simulated,
+        ...(watch?.fetch === undefined ? {} : { fetch: watch.fetch }),
+      });
   return {
     files: createRunFiles(createOpenStore(gcs)),
     openSource: createOpenSource(gcs),
     answers: createOpenAnswers(gcs)(config.answers),
-    model: needsKey(config)
-      ? modelWithoutKey()
-      : createOpenAiModel({
-          ...config,
-          timeoutMs: config.modelTimeoutMs,
-          simulated: config.account.simulated,
-        }),
+    model: watch?.model(model) ?? model,
     pictures: createPictureMemory({ maxBytes: config.pictureMemoryBytes }),
     program: programVersion(),
   };

@@ -56,16 +56,16 @@ const badImage = { action: 'record', kind: 'InvalidImage', scope: 'picture' } as
 
 const rows: Row[] = [
   // Keys, permissions, models.
-  ['wrong key', api(401, 'invalid_api_key', 'Incorrect API key provided'), {}, block],
+  ['wrong key', api(401, 'invalid_api_key', 'Incorrect API key provided'), {}, { ...block, cause: 'key' }],
   ['no key', api(401, null, "You didn't provide an API key."), {}, block],
   ['Gemini: wrong key', api(400, '400', 'API key not valid. Please pass a valid API key.'), {}, block],
   ['key inside HTTP 200', api(200, 'invalid_api_key', 'no'), {}, block],
-  ['no permission', api(403, null, 'Project does not have access'), {}, block],
+  ['no permission', api(403, null, 'Project does not have access'), {}, { ...block, cause: 'permission' }],
   ['country', api(403, 'unsupported_country_region_territory', 'Country not supported'), {}, block],
   ['missing model', api(404, 'model_not_found', 'The model `x` does not exist'), {}, block],
   ['missing model on chat', api(400, 'model_not_found', 'The model `x` does not exist'), {}, block],
   ['Ollama: missing model', api(404, null, 'model "x" not found, try pulling it first'), {}, block],
-  ['wrong base URL', api(404, null, 'Not Found'), {}, block],
+  ['wrong base URL', api(404, null, 'Not Found'), {}, { ...block, cause: 'place' }],
   ['simulator in a real run', api(200, 'simulated_mismatch', 'A simulator answers'), {}, block],
   // Quota.
   ...[
@@ -77,7 +77,12 @@ const rows: Row[] = [
     'organization_spend_limit_exceeded',
     'organization_usage_limit_exceeded',
   ].map((code): Row => [code, api(429, code, 'You exceeded your current quota'), {}, block]),
-  ['quota as type', api(429, null, 'no more', { type: 'insufficient_quota' }), {}, block],
+  [
+    'quota as type',
+    api(429, null, 'no more', { type: 'insufficient_quota' }),
+    {},
+    { ...block, cause: 'quota' },
+  ],
   ['quota in words', api(429, null, 'You exceeded your current quota, please check your plan'), {}, block],
   [
     'Gemini: a minute',
@@ -174,7 +179,12 @@ const rows: Row[] = [
     {},
     { ...block, until: '2026-11-21T11:18:29.144Z' },
   ],
-  ['tokens a day, no time given', api(429, null, 'tokens per day (TPD) reached'), {}, block],
+  [
+    'tokens a day, no time given',
+    api(429, null, 'tokens per day (TPD) reached'),
+    {},
+    { ...block, cause: 'quota' },
+  ],
   // Slow down.
   [
     'slow down',
@@ -353,8 +363,8 @@ const rows: Row[] = [
   // The source.
   ['gone', source('gone'), {}, { action: 'record', kind: 'PictureGone', scope: 'picture' }],
   ['changed', source('changed'), {}, { action: 'record', kind: 'PictureChanged', scope: 'picture' }],
-  ['forbidden', source('forbidden'), {}, { action: 'block', kind: 'Blocked', closeGateMs: 0 }],
-  ['missing', source('missing'), {}, { action: 'block', kind: 'Blocked' }],
+  ['forbidden', source('forbidden'), {}, { action: 'block', cause: 'permission', closeGateMs: 0 }],
+  ['missing', source('missing'), {}, { action: 'block', cause: 'place', kind: 'Blocked' }],
   [
     'unreachable',
     source('unreachable'),
@@ -477,6 +487,7 @@ describe('toFailure', () => {
     expect(failure.message).toMatch(/Incorrect API key provided: \[redacted\].*OPENAI_API_KEY/);
     expect(failure.details).toEqual([
       {
+        cause: 'key',
         reason: 'Incorrect API key provided: [redacted]',
         remedy: 'Give the worker a valid key in OPENAI_API_KEY and start it again.',
         until: null,

@@ -1,9 +1,11 @@
 import { createServer } from 'node:http';
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
+import { createGzip } from 'node:zlib';
 import fc from 'fast-check';
 import { afterEach, describe, expect, test } from 'vitest';
 import { ANSWER_SCHEMA } from '../../src/activities/answer.ts';
+import { decisionFor } from '../../src/activities/failure-table.ts';
 import { ModelError } from '../../src/activities/ports.ts';
 import type { ModelReply, ModelRequest } from '../../src/activities/ports.ts';
 import { isOpenAi, reasoningEffort, usageOf } from '../../src/worker/adapters/openai-common.ts';
@@ -256,6 +258,7 @@ describe('what comes back', () => {
       usage: { inputTokens: 1_500, cachedTokens: 1_024, outputTokens: 40, totalTokens: 1_540 },
       model: 'gpt-5.4-mini-2026-03-17',
       requestId: 'req_1',
+      responseId: 'resp_1',
       rate: {
         limits: { requestsPerMinute: 500, tokensPerMinute: 30_000 },
         remainingRequests: 499,
@@ -603,6 +606,48 @@ describe('secrets', () => {
     expect(error).toMatchObject({ status: 401, code: 'invalid_api_key' });
     expect(shown(error)).not.toContain('canary');
     expect(got).toHaveLength(0);
+  });
+});
+
+describe('what a hostile server may do', () => {
+  test.each([
+    ['a redirect', 301],
+    ['one that asks for the same again', 308],
+  ])('%s takes neither key nor picture to another address', async (_name, status) => {
+    const elsewhere = await serve(json(200, completed));
+    const { baseUrl, got } = await serve((_req, res) => {
+      res.writeHead(status, { location: `${elsewhere.baseUrl}/responses` }).end();
+    });
+    const error = await caught(modelAt(baseUrl).ask(request, new AbortController().signal));
+    expect(error).toMatchObject({ origin: 'api', status: 307 });
+    expect(error.message).toContain('redirects to another address');
+    expect(decisionFor(error)).toMatchObject({ do: 'block' });
+    expect(await caught(modelAt(baseUrl).check('m'))).toMatchObject({ status: 307 });
+    expect(got.length).toBeGreaterThan(0);
+    expect(elsewhere.got).toEqual([]);
+  });
+
+  test.each([
+    ['an answer', 200],
+    ['an error', 500],
+  ])('%s without an end is not read to the end of the memory', async (_name, status) => {
+    let sent = 0;
+    const { baseUrl } = await serve((_req, res) => {
+      res.writeHead(status, { 'content-type': 'application/json', 'content-encoding': 'gzip' });
+      const gzip = createGzip();
+      gzip.pipe(res);
+      const megabyte = Buffer.alloc(1_000_000, ' ');
+      const more = (): void => {
+        if (res.destroyed || sent > 500) return;
+        sent += 1;
+        gzip.write(megabyte, () => setImmediate(more));
+      };
+      more();
+    });
+    const error = await caught(modelAt(baseUrl).ask(request, new AbortController().signal));
+    expect(error).toMatchObject({ origin: 'connection' });
+    expect(error.message).toContain('its answer has more than 4 MB');
+    expect(sent).toBeLessThan(500);
   });
 });
 

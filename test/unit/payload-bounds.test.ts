@@ -147,7 +147,15 @@ describe('one question', () => {
     // Message, details, and a stack of ours.
     expect(bytesOf(FAILURE.message, ...(FAILURE.details ?? []))).toBeLessThan(PAYLOAD / 4);
     const blocked = toFailure(
-      { ...NOT_ASKED, action: 'block', kind: 'Blocked', message: '', ...BLOCK, until: AT },
+      {
+        ...NOT_ASKED,
+        action: 'block',
+        cause: 'permission',
+        kind: 'Blocked',
+        message: '',
+        ...BLOCK,
+        until: AT,
+      },
       TRIES,
     );
     expect(bytesOf(blocked.message, ...(blocked.details ?? []))).toBeLessThan(PAYLOAD / 100);

@@ -1,7 +1,7 @@
 import type { ChatCompletionCreateParamsNonStreaming } from 'openai/resources/chat/completions';
 import { z } from 'zod';
 import type { ModelRequest } from '../../activities/ports.ts';
-import { cacheKey, reasoningEffort, usageOf } from './openai-common.ts';
+import { cacheKey, reasoningEffort, responseIdOf, usageOf } from './openai-common.ts';
 import type { Dialect, Message } from './openai-common.ts';
 
 /** The request to the chat completions API: instructions, then the picture, the question last. */
@@ -49,6 +49,7 @@ const choice = z.looseObject({
 });
 
 const shape = z.looseObject({
+  id: z.string().optional().catch(undefined),
   model: z.string().optional().catch(undefined),
   choices: z.tuple([choice], z.unknown()),
   usage: z.unknown().optional(),
@@ -66,5 +67,6 @@ export function readChat(body: unknown): Message | string {
     finish: reason === 'length' ? 'length' : reason === 'content_filter' ? 'filter' : 'stop',
     usage: usageOf(parsed.data.usage),
     model: parsed.data.model ?? null,
+    ...responseIdOf(parsed.data.id),
   };
 }

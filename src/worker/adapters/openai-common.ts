@@ -7,7 +7,9 @@ import type { Usage } from '../../shared/types.ts';
 export type Dialect = 'openai' | 'compatible';
 
 /** What both APIs' answers come down to. `model`: as the server spells it, where it does. */
-export type Message = Pick<ModelReply, 'text' | 'refusal' | 'finish' | 'usage'> & { model: string | null };
+export type Message = Pick<ModelReply, 'text' | 'refusal' | 'finish' | 'usage' | 'responseId'> & {
+  model: string | null;
+};
 
 /** OpenAI's own servers, those of its regions included. */
 export function isOpenAi(baseUrl: string): boolean {
@@ -34,6 +36,12 @@ export function reasoningEffort(model: string): 'none' | 'minimal' | null {
 export function cacheKey(key: string): string {
   return key.length <= 64 ? key : createHash('sha256').update(key).digest('hex');
 }
+
+const ID = /^[\w-]{1,100}$/;
+
+/** The answer's id, where it can be one. */
+export const responseIdOf = (id: string | undefined): Pick<Message, 'responseId'> =>
+  id !== undefined && ID.test(id) ? { responseId: id } : {};
 
 const tokens = z.number().int().nonnegative().optional().catch(undefined);
 

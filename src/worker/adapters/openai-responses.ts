@@ -1,7 +1,7 @@
 import type { ResponseCreateParamsNonStreaming } from 'openai/resources/responses/responses';
 import { z } from 'zod';
 import type { ModelRequest } from '../../activities/ports.ts';
-import { cacheKey, reasoningEffort, usageOf } from './openai-common.ts';
+import { cacheKey, reasoningEffort, responseIdOf, usageOf } from './openai-common.ts';
 import type { Dialect, Message } from './openai-common.ts';
 
 /** The request to the Responses API: instructions, then the picture, the question last. */
@@ -43,6 +43,7 @@ const content = z.looseObject({
 const item = z.looseObject({ content: z.array(content).optional().catch(undefined) });
 
 const shape = z.looseObject({
+  id: z.string().optional().catch(undefined),
   model: z.string().optional().catch(undefined),
   status: z.string().nullish().catch(null),
   incomplete_details: z.looseObject({ reason: z.string().nullish() }).nullish().catch(null),
@@ -54,7 +55,7 @@ const shape = z.looseObject({
 export function readResponse(body: unknown): Message | string {
   const parsed = shape.safeParse(body);
   if (!parsed.success) return 'The server answered with something that is no response of the Responses API.';
-  const { status, incomplete_details: incomplete, output, usage, model } = parsed.data;
+  const { status, incomplete_details: incomplete, output, usage, model, id } = parsed.data;
   const finish = finishOf(status ?? 'completed', incomplete?.reason ?? '');
   if (finish === null)
     return `The response ended with status ${status ?? ''} ${incomplete?.reason ?? ''}`.trim();
@@ -66,6 +67,7 @@ export function readResponse(body: unknown): Message | string {
     finish,
     usage: usageOf(usage),
     model: model ?? null,
+    ...responseIdOf(id),
   };
 }
 
