@@ -8,7 +8,7 @@ import { startCommand } from './processes.ts';
 import { answersIn, callsOpen, isOver, progressOf } from './progress.ts';
 import { scheduleOf, type Strike, strikeOnce, WORKERS } from './strike.ts';
 import { within } from './within.ts';
-import { createWorld, type World } from './world.ts';
+import { createWorld, type World, type WorldOptions } from './world.ts';
 
 export interface CampaignOptions {
   seed: number;
@@ -17,6 +17,8 @@ export interface CampaignOptions {
   latencyMs: number;
   faults: readonly FaultRule[];
   source: 'bucket' | 'folder';
+  /** A server that is there already, in place of an embedded one; it is down when the campaign is over. */
+  server?: WorldOptions['server'];
   say: (line: string) => void;
 }
 

@@ -60,11 +60,15 @@ const UNFINISHED: ReadonlySet<string> = new Set(['Lost', 'Blocked']);
 export const readResults = (place: string): ResultsFile =>
   JSON.parse(readFileSync(join(place, files.results), 'utf8')) as ResultsFile;
 
-/** What the histories of all runs and batches say, those that a reset or a new start left behind included. */
+/**
+ * What the histories of all runs and batches say, those that a reset or a new start left behind included. `which`: of
+ * those only that a list filter finds.
+ */
 export async function historiesOf(
   client: Client,
   place: string,
   pictures: Pictures,
+  which?: string,
 ): Promise<Pick<Evidence, 'recorded' | 'failed' | 'leftOpen'>> {
   const recorded: Recorded[] = [];
   const failed: FailedInHistory[] = [];
@@ -75,7 +79,8 @@ export async function historiesOf(
     pages.set(page, listed);
     return { picture: pictures.get(listed.images[image]?.name ?? '') ?? `no picture ${image}`, prompt };
   };
-  const query = "WorkflowType IN ('analyzeImages', 'analyzeBatch')";
+  const ofRuns = "WorkflowType IN ('analyzeImages', 'analyzeBatch')";
+  const query = which === undefined ? ofRuns : `${ofRuns} AND ${which}`;
   for await (const { workflowId, runId, status } of client.workflow.list({ query })) {
     const handle = client.workflow.getHandle(workflowId, runId);
     if (status.name === 'RUNNING' && !(await hasEnded(handle))) leftOpen.push(workflowId);

@@ -30,6 +30,8 @@ export interface WorldOptions {
   source: 'bucket' | 'folder';
   /** The results lie on a disk of their own that can be filled. */
   ownDisk: boolean;
+  /** A server that is there already, in place of an embedded one. */
+  server?: (Victim & { address: string }) | undefined;
 }
 
 interface Disk {
@@ -103,7 +105,7 @@ export async function createWorld(options: WorldOptions): Promise<World> {
   const disk = options.ownDisk ? mountDisk(results) : null;
   const { temporalCliPath, cacheDir } = readConfig(process.env, process.cwd());
   const { path } = await findTemporal({ cliPath: temporalCliPath, cacheDir, log: () => {} });
-  const server = await createServer(path, folder);
+  const server = options.server ?? (await createServer(path, folder));
   await server.start();
   const settings = {
     OPENAI_API_KEY: CANARY_KEY,

