@@ -51,6 +51,8 @@ export interface PlanDeps {
   server: ServerIdentity;
   /** Where people reach the page; `null`: nobody said. */
   pageUrl: string | null;
+  /** Workers of the task queue that have other places for results or answers than this one, by their identities. */
+  blindWorkers: () => Promise<string[]>;
   /** Search attributes that the namespace has. */
   searchAttributes: () => Promise<string[]>;
   /** Name and version of this program. */
@@ -87,7 +89,24 @@ export function createPlanRun(deps: PlanDeps) {
 }
 
 async function makePlan(deps: PlanDeps, { input, ...start }: PlanInput): Promise<PlanSummary> {
+  await checkSeenByAll(deps, input.results);
   return 'resumeOf' in input ? resumePlan(deps, input, start.workflowId) : newPlan(deps, input, start);
+}
+
+/**
+ * Any worker may be given any part of a run, so the workers' results and answers must be one place for all. Of a place
+ * that a run names for itself nobody has told anything: a worker that does not see it blocks the run.
+ */
+async function checkSeenByAll({ defaults, taskQueue, blindWorkers }: PlanDeps, own?: string): Promise<void> {
+  if (own !== undefined && own !== defaults.results) return;
+  const blind = await blindWorkers();
+  if (blind.length === 0) return;
+  const others = blind.length === 1 ? 'another worker' : `${blind.length} other workers`;
+  throw invalidInput(
+    `results: ${others} of the task queue ${taskQueue} (${blind.slice(0, 3).join(', ')}) would write to another place ` +
+      `than ${defaults.results} here, or recall answers from another one: give all of them the same RESULTS and ` +
+      'ANSWERS, on one volume or in a bucket, and restart them. A worker that is gone is forgotten after a minute.',
+  );
 }
 
 async function newPlan(

@@ -26,6 +26,7 @@ export async function plannedRun(
     maxOutputTokens: config.maxOutputTokens,
     server: { id: 'test', label: 'a test' },
     pageUrl: null,
+    blindWorkers: () => Promise.resolve([]),
     searchAttributes: () => Promise.resolve([]),
   });
   const start = {

@@ -40,12 +40,17 @@ const deps = (): PlanDeps => ({
   maxOutputTokens: 300,
   server: { id: 'here', label: 'this server' },
   pageUrl: null,
+  blindWorkers: () => Promise.resolve([]),
   searchAttributes: () => Promise.resolve([]),
   program: 'image-analysis 0.1.0',
 });
 
-const plan = (input: RunInput | ResumeInput, startedAt: string): Promise<PlanSummary> => {
-  const planRun = createPlanRun(deps());
+const plan = (
+  input: RunInput | ResumeInput,
+  startedAt: string,
+  other: Partial<PlanDeps> = {},
+): Promise<PlanSummary> => {
+  const planRun = createPlanRun({ ...deps(), ...other });
   const given: PlanInput = { input, workflowId: 'image-analysis-cams', startedAt, run: '20261124_100000' };
   return new MockActivityEnvironment().run(() => planRun(given));
 };
@@ -73,6 +78,24 @@ describe('a name that is taken', () => {
   test('is passed over where nobody gave it', async () => {
     await plan({ source: '/november' }, NOVEMBER);
     expect((await plan({ source: '/december' }, DECEMBER)).run).toBe('20261124_100000_2');
+  });
+});
+
+describe('where another worker has other places', () => {
+  const blindWorkers = (): Promise<string[]> => Promise.resolve(['7@cellar-a1b2c3.0123abcd']);
+
+  test('a run fails before anything is paid for, and so does one that would go on', async () => {
+    for (const input of [{ source: '/november', name: 'cams' }, { resumeOf: 'cams' }]) {
+      await expect(plan(input, NOVEMBER, { blindWorkers })).rejects.toMatchObject({
+        type: 'InvalidInput',
+        message: expect.stringMatching(/another worker .*7@cellar.*same RESULTS and ANSWERS.*restart them/),
+      });
+    }
+    expect(await openFolderStore(`${root}/cams`).read(files.run)).toBeNull();
+  });
+
+  test('a run that names its own place is not judged by theirs', async () => {
+    expect(await plan({ source: '/november', results: `${root}/own` }, NOVEMBER, { blindWorkers })).toBeDefined();
   });
 });
 
