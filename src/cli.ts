@@ -44,6 +44,14 @@ function createDeps(own: NodeJS.ProcessEnv): Deps {
       yield* (await import('./worker/single.ts')).askPicture(...args);
     },
     rebuildResults: async (...args) => (await import('./worker/rebuild.ts')).rebuildResults(...args),
+    async openPurge(purged) {
+      const [{ createPurge }, { clearThumbnailsOf }] = await Promise.all([
+        import('./worker/purge.ts'),
+        import('./web/serve.ts'),
+      ]);
+      return { ...createPurge(purged), clearThumbnails: () => clearThumbnailsOf(purged.dataDir) };
+    },
+    ...(process.stdin.isTTY && process.stdout.isTTY ? { confirm } : {}),
     async servePage(settings) {
       // Built beside this file; from the sources the last build's is served.
       const appFolder = fileURLToPath(
@@ -81,6 +89,17 @@ function terminalOf(env: NodeJS.ProcessEnv): Terminal {
     colors: colorsWanted(env, interactive),
     columns: () => (process.stdout.isTTY ? process.stdout.columns : 120),
   };
+}
+
+/** Anything but a yes is a no. */
+async function confirm(question: string): Promise<boolean> {
+  const { createInterface } = await import('node:readline/promises');
+  const reader = createInterface({ input: process.stdin, output: process.stdout });
+  try {
+    return /^\s*y(es)?\s*$/i.test(await reader.question(`${question} [y/N] `));
+  } finally {
+    reader.close();
+  }
 }
 
 /** The words that start this program again for whoever started it now. */

@@ -70,6 +70,7 @@ export function createAskModel(deps: AskDeps) {
         key: answerKey(subject.plan, subject.image, subject.prompt),
         plan: subject.plan,
         image: imageKey(input.page, input.image),
+        picture: subject.image.uri,
         signal: patience,
         mustWait: share.giveBack,
         warn(message: string, about: object) {

@@ -1,5 +1,6 @@
 import type { RecordedAnswer } from '../shared/rebuilt.ts';
 import type { AskResult, ImagePage, ImageResult, Plan, PromptResult, Shard } from '../shared/types.ts';
+import { isPurged } from '../shared/purge.ts';
 import { answerKey } from './answer-key.ts';
 import type { AnswerStore } from './ports.ts';
 import { imageKey, recallOutcome } from './recall.ts';
@@ -74,7 +75,7 @@ function openQuestions({ plan, page, first, images, shard }: SearchedBatch): Que
     const recorded = shard?.images.find((known) => known.index === index);
     return plan.prompts.flatMap((prompt) => {
       const outcome = recorded?.prompts[prompt.id];
-      if (outcome?.ok === true) return [];
+      if (outcome?.ok === true || isPurged(outcome)) return [];
       return [{ index, prompt: prompt.id, key: answerKey(plan, image, prompt), outcome }];
     });
   });

@@ -26,6 +26,8 @@ export interface Question {
   plan: Pick<Plan, 'results' | 'fresh'>;
   /** By `imageKey`. */
   image: string;
+  /** The picture's address. */
+  picture: string;
   signal: AbortSignal;
   /** Is called when an equal question is being asked and this one waits for it. */
   mustWait: () => void;
@@ -50,9 +52,9 @@ export function createKnownAnswers(store: AnswerStore): KnownAnswers {
     }
   }
 
-  async function keep({ key, warn }: Question, entry: StoredAnswer): Promise<void> {
+  async function keep({ key, picture, warn }: Question, entry: StoredAnswer): Promise<void> {
     try {
-      await inTime(store.write(key, entry));
+      await inTime(store.write(key, entry, picture));
     } catch (err) {
       warn('the answer could not be kept for other runs', reasonOf(err));
     }

@@ -1,7 +1,7 @@
-import { addCounts, isComplete, noCounts } from '../shared/counts.ts';
+import { addCounts, isComplete, noCounts, questionsOf } from '../shared/counts.ts';
 import { batchWorkflowIdOf, files } from '../shared/names.ts';
 import type { RecordedAnswer, Rebuilt } from '../shared/rebuilt.ts';
-import type { Counts, ImagePage, Plan, Progress, Shard } from '../shared/types.ts';
+import type { Counts, ImagePage, Plan, Progress, ServerIdentity, Shard } from '../shared/types.ts';
 import { type Found, findAnswers } from './find-answers.ts';
 import type { AnswerStore } from './ports.ts';
 import { brokenRun } from './run-failure.ts';
@@ -16,6 +16,8 @@ export interface RebuildDeps {
   answers: AnswerStore;
   /** What the histories of a batch's workflow hold; empty where nobody can say. */
   answersOf: (workflowId: string) => Promise<RecordedAnswer[]>;
+  /** The server that the run's record is to name; absent where nobody asks. */
+  server?: ServerIdentity;
 }
 
 /**
@@ -34,7 +36,12 @@ export function createRebuildResults(deps: RebuildDeps) {
   const saveResults = createSaveResults({ ...deps, shards, answersOf: () => Promise.resolve([]) });
 
   /** Adds to a page's shards what they miss, and writes its index segment where that is missing or changes. */
-  async function rebuildPage(run: RebuiltRun, page: ImagePage, firstBatch: number): Promise<RebuiltPage> {
+  async function rebuildPage(
+    run: RebuiltRun,
+    page: ImagePage,
+    firstBatch: number,
+    changed: ReadonlySet<number>,
+  ): Promise<RebuiltPage> {
     const { place, plan, recorded } = run;
     const store = deps.files.store(place.results);
     const done: RebuiltPage = { counts: noCounts(), lastAt: '', wrote: [], fromStore: 0, fromHistory: 0 };
@@ -61,14 +68,19 @@ export function createRebuildResults(deps: RebuildDeps) {
       if (shard.endedAt > done.lastAt) done.lastAt = shard.endedAt;
     }
     const segment = files.segment(page.page);
-    if (run.segments.has(segment) ? done.wrote.length > 0 : whole) {
+    const isDue = done.wrote.length > 0 || changed.has(page.page);
+    if (run.segments.has(segment) ? isDue : whole) {
       await saveSegment({ ...place, page: page.page, firstBatch, batches: batch - firstBatch });
       done.wrote.push(segment);
     }
     return done;
   }
 
-  return async function rebuildResults(results: string): Promise<Rebuilt> {
+  /** `changed`: pages with shards that somebody else has changed, whose segments are old. */
+  return async function rebuildResults(
+    results: string,
+    changed: ReadonlySet<number> = new Set(),
+  ): Promise<Rebuilt> {
     const run = await openRun(deps.files, results);
     const { place, plan, pages, recorded } = run;
     const rebuilt: Omit<Rebuilt, 'images' | 'questions' | 'answered' | 'failed'> = {
@@ -80,7 +92,7 @@ export function createRebuildResults(deps: RebuildDeps) {
     let lastAt = plan.createdAt;
     let batch = 0;
     for (const page of pages) {
-      const done = await rebuildPage(run, page, batch);
+      const done = await rebuildPage(run, page, batch, changed);
       batch += Math.ceil(page.images.length / plan.batchSize);
       counts = addCounts(counts, done.counts);
       if (done.lastAt > lastAt) lastAt = done.lastAt;
@@ -96,7 +108,7 @@ export function createRebuildResults(deps: RebuildDeps) {
       ...rebuilt,
       wrote: rebuilt.wrote.sort(),
       images,
-      questions: images * plan.prompts.length,
+      questions: questionsOf(images, plan.prompts.length, counts),
       answered: counts.answered,
       failed: counts.failed,
     };
@@ -146,7 +158,7 @@ const hasOutcomes = (shard: Shard, images: number, plan: Plan): boolean =>
 function progressOf(plan: Plan, pages: readonly ImagePage[], counts: Counts, lastAt: string): Progress {
   const images = pages.reduce((sum, page) => sum + page.images.length, 0);
   const batches = pages.reduce((sum, page) => sum + Math.ceil(page.images.length / plan.batchSize), 0);
-  const questions = images * plan.prompts.length;
+  const questions = questionsOf(images, plan.prompts.length, counts);
   const listed = pages.at(-1)?.next === null;
   const hasEnded = listed && counts.answered + counts.failed === questions;
   return {

@@ -5,6 +5,7 @@ import type { ListRuns, OpenStore } from '../shared/result-store.ts';
 import type { AskEvent, Estimate } from '../shared/single.ts';
 import type { RecordedAnswer, Rebuilt } from '../shared/rebuilt.ts';
 import type { Probes } from '../shared/probes.ts';
+import type { Purge } from '../shared/purge.ts';
 import type { ImageRef, PromptSet, RunInput } from '../shared/types.ts';
 import type { RecordedRun } from './runs.ts';
 
@@ -17,6 +18,8 @@ export interface RunningSimulator {
 /** Settings of the simulator that its command takes. */
 export interface SimulatorSettings {
   port: number;
+  /** `127.0.0.1` by default. */
+  host?: string;
   requestsPerMinute: number;
   tokensPerMinute: number;
   /** Median time of a call. */
@@ -96,6 +99,10 @@ export interface Deps {
     place: string,
     options: { answersOf: (workflowId: string) => Promise<RecordedAnswer[]> },
   ): Promise<Rebuilt>;
+  /** Makes what a purge works with; nothing is read or removed yet. */
+  openPurge(config: Config): Promise<Purge>;
+  /** Asks the person at the terminal to agree; absent where there is none. */
+  confirm?: (question: string) => Promise<boolean>;
   /** A small picture (JPEG, PNG or WebP) for a report; `null` where it cannot be shown. Absent where none can be made. */
   thumbnail?: (recorded: RecordedRun, picture: ImageRef) => Promise<Uint8Array | null>;
   /**

@@ -1,4 +1,4 @@
-import { addCounts, largerCounts } from '../shared/counts.ts';
+import { addCounts, largerCounts, questionsOf } from '../shared/counts.ts';
 import { isEnd } from '../shared/run-state.ts';
 import { timeRemaining } from '../shared/time-remaining.ts';
 import type {
@@ -68,7 +68,7 @@ const SHOWN_FAILURES = 2;
 export function liveView(seen: Snapshot, now: number): LiveView {
   const { progress } = seen;
   const counts = countsNow(seen);
-  const questions = progress.images * progress.promptsPerImage;
+  const questions = questionsOf(progress.images, progress.promptsPerImage, progress.counts);
   const outcomes = counts.answered + counts.failed;
   return {
     run: progress.run,
@@ -130,7 +130,7 @@ export function failuresSeen({ progress, batches }: Snapshot): FailureLine[] {
  */
 function remaining(progress: Progress, sum: Counts, underWay: number, now: number): number | null {
   if (progress.state !== 'running') return progress.remainingMs;
-  const calls = progress.images * progress.promptsPerImage;
+  const calls = questionsOf(progress.images, progress.promptsPerImage, progress.counts);
   if (calls === 0) return null;
   const callsDone = Math.min(calls, sum.answered + sum.failed + underWay);
   const { recalled } = sum;

@@ -1,3 +1,4 @@
+import { questionsOf } from '../shared/counts.ts';
 import { plural } from '../shared/phrases.ts';
 import type { Counts } from '../shared/types.ts';
 import type { Deps } from './deps.ts';
@@ -30,7 +31,8 @@ export function missingOf(summary: Pick<Summary, 'images' | 'prompts' | 'counts'
     answered: 0,
     failures: {},
   };
-  const missing = Math.max(0, summary.images * summary.prompts.length - answered);
+  const questions = questionsOf(summary.images, summary.prompts.length, summary.counts);
+  const missing = Math.max(0, questions - answered);
   return { missing, refused: Math.min(missing, failures['Refused'] ?? 0) };
 }
 

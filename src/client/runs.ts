@@ -1,3 +1,4 @@
+import { questionsOf } from '../shared/counts.ts';
 import { files } from '../shared/names.ts';
 import type { ListRuns, OpenStore, ResultStore } from '../shared/result-store.ts';
 import type { ResultsFile } from '../shared/results.ts';
@@ -37,7 +38,7 @@ export const hasEnded = ({ progress }: RecordedRun): boolean => progress !== nul
 
 /** Every question of every picture is answered. */
 export const isComplete = ({ progress }: RecordedRun): boolean =>
-  progress?.state === 'complete' && progress.counts.answered >= progress.images * progress.promptsPerImage;
+  progress?.state === 'complete' && progress.counts.answered >= questionsOf(progress.images, progress.promptsPerImage, progress.counts);
 
 export function createRuns(options: { root: string; openStore: OpenStore; listRuns: ListRuns }): Runs {
   const { root, openStore, listRuns } = options;

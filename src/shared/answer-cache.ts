@@ -10,6 +10,18 @@ export interface AnswerCache {
   stats(): Promise<AnswerStats>;
   /** Opens every entry and removes those that no run could use, and those last written longer ago than that. */
   prune(options: { now: number; olderThanMs: number | null }): Promise<PrunedAnswers>;
+  /** What `prune` would remove for its age alone, by the look of it. */
+  old(options: { now: number; olderThanMs: number }): Promise<Pick<AnswerStats, 'entries' | 'bytes'>>;
+  /**
+   * Keys under which answers about the picture with that address were kept; none of answers that a version kept which
+   * recorded no addresses, or that were kept for a picture of the same content with another address.
+   */
+  keysOf(picture: string): Promise<string[]>;
+  /**
+   * Removes these answers, and then the record of which ones are the picture's: what is interrupted can be repeated.
+   * Says how many there were.
+   */
+  forget(picture: string, keys: readonly string[]): Promise<number>;
 }
 
 export interface AnswerStats {

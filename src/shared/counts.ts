@@ -1,3 +1,4 @@
+import { isPurged } from './purge.ts';
 import type { Counts, ImageResult, PromptResult } from './types.ts';
 
 export const noCounts = (): Counts => ({
@@ -44,7 +45,7 @@ export function countPrompt(prompt: string, outcome: PromptResult): Counts {
   counts.discardedTokens = tries.reduce((sum, t) => sum + (t.billed ?? 0), 0);
   if (!outcome.ok) {
     if (outcome.failure.possiblyPaid === true) counts.possiblyPaid = 1;
-    counts.failed = 1;
+    counts.failed = isPurged(outcome) ? 0 : 1;
     counts.failures = { [outcome.failure.kind]: 1 };
     counts.charged = tries.reduce((sum, t) => sum + t.charged, 0);
     if (tries.some((t) => t.route === 'url') && tries.some((t) => t.route === 'base64')) counts.fallbacks = 1;
@@ -66,7 +67,8 @@ export function countPrompt(prompt: string, outcome: PromptResult): Counts {
 
 /** What a finished picture adds beside its questions. */
 export function countImage(outcomes: readonly PromptResult[]): Counts {
-  return { ...noCounts(), images: 1, imagesComplete: outcomes.every((outcome) => outcome.ok) ? 1 : 0 };
+  const isComplete = outcomes.every((outcome) => outcome.ok || isPurged(outcome));
+  return { ...noCounts(), images: 1, imagesComplete: isComplete ? 1 : 0 };
 }
 
 /** Sums of a recorded picture. With fewer than so many outcomes the picture itself is not counted: it is not finished. */
@@ -78,7 +80,17 @@ export function countRecorded(image: ImageResult, questions: number): Counts {
   );
 }
 
-/** Every question of so many pictures is answered. */
+/** Questions whose outcome was purged: they lack nothing, and can get no answer. */
+export const purgedIn = (counts: Pick<Counts, 'failures'> | null): number => counts?.failures['Purged'] ?? 0;
+
+/** Questions of so many pictures that have an answer or can get one: all but those that were purged. */
+export const questionsOf = (
+  images: number,
+  prompts: number,
+  counts: Pick<Counts, 'failures'> | null,
+): number => Math.max(0, images * prompts - purgedIn(counts));
+
+/** Every question of so many pictures is answered, but for those that were purged. */
 export const isComplete = (counts: Counts, images: number): boolean =>
   counts.failed === 0 && counts.imagesComplete === images;
 

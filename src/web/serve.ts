@@ -4,6 +4,7 @@ import type { PageSettings, RunningPage } from '../client/deps.ts';
 import { createPictures, type ReadPicture } from './pictures.ts';
 import { startPage } from './server.ts';
 import { createThumbnailOf, type ThumbnailOf } from './thumbnail-of.ts';
+import { clearThumbnails } from './thumbnail-files.ts';
 import { createThumbnails } from './thumbnails.ts';
 import { readToken } from './token.ts';
 
@@ -16,6 +17,9 @@ export const thumbnailsOf = (read: ReadPicture, dataDir: string): ThumbnailOf =>
     pictures: createPictures({ read }),
     thumbnails: createThumbnails({ folder: thumbnailFolder(dataDir) }),
   });
+
+/** Removes all that are kept below a data folder; says how many there were. */
+export const clearThumbnailsOf = (dataDir: string): Promise<number> => clearThumbnails(thumbnailFolder(dataDir));
 
 /** Serves the page with the settings of a command. Throws as `startPage` and `readToken` do. */
 export async function servePage(

@@ -70,6 +70,16 @@ export function createThumbnailFiles(options: {
   };
 }
 
+/**
+ * Removes every thumbnail in a folder, also those that an earlier version has made under keys which nobody can tell
+ * today; says how many there were. They are made again when they are wanted again.
+ */
+export async function clearThumbnails(folder: string): Promise<number> {
+  const files = await filesBelow(folder);
+  for (const file of files) await rm(file.path, { force: true });
+  return files.length;
+}
+
 /** A WebP file says in its head how long it is; one on a disk that was full, or lost its power, is shorter. */
 function isWhole(bytes: Buffer): boolean {
   return (

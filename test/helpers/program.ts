@@ -6,6 +6,7 @@ import { createLogger } from '../../src/logger.ts';
 import { openFolderAnswers } from '../../src/worker/adapters/folder-answers.ts';
 import { listFolderRuns, openFolderStore } from '../../src/worker/adapters/folder-store.ts';
 import { loadPrompts } from '../../src/worker/prompts-file.ts';
+import { createPurge } from '../../src/worker/purge.ts';
 
 export interface Outcome {
   status: number;
@@ -41,6 +42,7 @@ export async function runHere(
     estimateRun: notHere,
     askPicture: notHere,
     rebuildResults: notHere,
+    openPurge: async (config) => ({ ...createPurge(config), clearThumbnails: async () => 0 }),
     servePage: notHere,
     openProbes: notHere,
     runWorker: notHere,

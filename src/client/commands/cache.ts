@@ -1,4 +1,5 @@
 import { printableJson } from '../../shared/redact.ts';
+import { ageMs } from '../age.ts';
 import { EXIT, UsageError, type Deps } from '../deps.ts';
 import { count, labelled } from '../render/format.ts';
 
@@ -57,21 +58,6 @@ async function prune(deps: Deps, flags: CacheFlags): Promise<number> {
     print(deps, `Old ones too: \`${deps.calledAs} cache prune --older-than 30d\``);
   }
   return EXIT.ok;
-}
-
-const HOUR = 3_600_000;
-const UNITS: Record<string, number> = { h: HOUR, d: 24 * HOUR, w: 7 * 24 * HOUR };
-
-/** `12h`, `30d`, `4w`. */
-function ageMs(text: string): number {
-  const [, number = '', unit = ''] = /^(\d{1,5})([hdw])$/.exec(text) ?? [];
-  const ms = UNITS[unit];
-  if (ms === undefined) {
-    throw new UsageError(
-      `--older-than is ${JSON.stringify(text)}: give hours, days or weeks, for example --older-than 30d.`,
-    );
-  }
-  return Number(number) * ms;
 }
 
 const print = (deps: Deps, line: string): void => void deps.terminal.out.write(`${line}\n`);

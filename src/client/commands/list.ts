@@ -1,3 +1,4 @@
+import { questionsOf } from '../../shared/counts.ts';
 import { printableJson } from '../../shared/redact.ts';
 import { EXIT, type Deps } from '../deps.ts';
 import { runsOf } from '../find-run.ts';
@@ -25,7 +26,7 @@ export async function listCommand(deps: Deps, flags: { json?: boolean; results?:
     if (recorded === null) continue;
     const now = hasEnded(recorded) ? { recorded, live: null } : await lookAtRun(deps, recorded);
     const summary = summaryNow(now, deps.now());
-    const questions = summary.images * summary.prompts.length;
+    const questions = questionsOf(summary.images, summary.prompts.length, summary.counts);
     rows.push({
       run: name,
       createdAt: recorded.plan.createdAt,

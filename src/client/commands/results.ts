@@ -1,4 +1,5 @@
 import { resolve } from 'node:path';
+import { questionsOf } from '../../shared/counts.ts';
 import { type PictureQuery, PictureQueryError, parseQuery } from '../../shared/picture-query.ts';
 import { printableJson } from '../../shared/redact.ts';
 import { plural } from '../../shared/phrases.ts';
@@ -178,7 +179,7 @@ async function printMissing(
     const none = more === 0 && partly.length === 0;
     yield none ? 'No answer is missing.\n' : '\n';
     if (none) return;
-    const state = honestState(summary.state, summary.counts, summary.images * summary.prompts.length);
+    const state = honestState(summary.state, summary.counts, questionsOf(summary.images, summary.prompts.length, summary.counts));
     const line = lineOf(deps, recorded.run, recorded.place);
     for (const step of nextSteps({ ...summary, state }, line, { which: false })) yield `${step}\n`;
   };

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createLogUpdate } from 'log-update';
 import pc from 'picocolors';
-import { noCounts } from '../../shared/counts.ts';
+import { noCounts, questionsOf } from '../../shared/counts.ts';
 import { printableJson } from '../../shared/redact.ts';
 import { isEnd } from '../../shared/run-state.ts';
 import { liveView } from '../live-view.ts';
@@ -119,7 +119,7 @@ async function troubleOf(deps: Deps, { recorded }: RunNow): Promise<string | nul
 
 function jsonLines(deps: Deps, now: RunNow, trouble: string | null): string[] {
   const summary = summaryNow(now, deps.now());
-  const state = honestState(summary.state, summary.counts, summary.images * summary.prompts.length);
+  const state = honestState(summary.state, summary.counts, questionsOf(summary.images, summary.prompts.length, summary.counts));
   const live = now.live === null ? null : liveView(now.live, deps.now());
   const updatedAt = now.recorded.progress?.updatedAt ?? null;
   return [printableJson(JSON.stringify({ ...summary, state, live, updatedAt, engineWaits: trouble }))];
@@ -137,7 +137,7 @@ function textLines(deps: Deps, now: RunNow, trouble: string | null): string[] {
       : silent !== null
         ? labelled('UNSURE', `The server did not tell: ${silent}`, width)
         : [];
-  const state = honestState(summary.state, summary.counts, summary.images * summary.prompts.length);
+  const state = honestState(summary.state, summary.counts, questionsOf(summary.images, summary.prompts.length, summary.counts));
   return [
     ...summaryLines(summary, width),
     ...(view !== null && !isEnd(view.state) ? [plainLine(view)] : []),

@@ -38,7 +38,8 @@ export function createPictureReaders(options: { openStore: OpenStore; max: numbe
   return {
     async open(recorded) {
       // A run that was removed and begun anew under its name is another one.
-      const key = `${recorded.place} ${recorded.plan.createdAt}`;
+      // And one from which pictures were purged: nothing of before is to be shown.
+      const key = `${recorded.place} ${recorded.plan.createdAt} ${recorded.plan.purges ?? 0}`;
       const reader = await readers.get(key, () => openPictures(openStore, recorded));
       if (reader.index.updatedAt !== (recorded.progress?.updatedAt ?? null)) await reader.index.refresh();
       return reader;

@@ -1,3 +1,4 @@
+import { questionsOf } from '../../shared/counts.ts';
 import pc from 'picocolors';
 import { count, cut, of, recalledText } from './format.ts';
 import { honestState, type Summary } from './summary.ts';
@@ -27,7 +28,7 @@ export function resultsLines(
 ): string[] {
   const { counts } = summary;
   const colors = pc.createColors(colored);
-  const asked = summary.images * summary.prompts.length;
+  const asked = questionsOf(summary.images, summary.prompts.length, summary.counts);
   const state = honestState(summary.state, counts, asked);
   const missing = Math.max(0, asked - (counts?.answered ?? 0));
   const found = filtered?.found ?? summary.images;

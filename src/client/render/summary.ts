@@ -1,3 +1,4 @@
+import { questionsOf } from '../../shared/counts.ts';
 import { plural } from '../../shared/phrases.ts';
 import type { Counts, RunState } from '../../shared/types.ts';
 import { count, cut, duration, labelled, of, recalledText } from './format.ts';
@@ -49,7 +50,7 @@ export function honestState(
 /** Table of matches, totals and where the results are. */
 export function summaryLines(summary: Summary, width: number): string[] {
   const { counts, prompts } = summary;
-  const questions = summary.images * prompts.length;
+  const questions = questionsOf(summary.images, prompts.length, counts);
   const state = honestState(summary.state, counts, questions);
   const fact = (label: string, text: string): string[] => labelled(label, text, width);
   const title = [...(summary.simulated ? [SIMULATED] : []), `Run ${summary.run} ${TITLE[state]}.`, ''];
@@ -124,7 +125,7 @@ export function recordLine({
   counts,
   recordedMsAgo,
 }: Summary): string {
-  const questions = images * prompts.length;
+  const questions = questionsOf(images, prompts.length, counts);
   const parts = [
     simulated ? `SIMULATED ${run}` : run,
     honestState(state, counts, questions),

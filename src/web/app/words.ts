@@ -45,6 +45,7 @@ export const KINDS: Record<FailureKind, string> = {
   PictureChanged: 'the picture was changed during the run',
   Unclassified: 'an error of no known kind',
   Lost: 'the worker was lost while it asked',
+  Purged: 'the picture was purged',
 };
 
 export const ACTIONS: Record<ActionName, string> = {

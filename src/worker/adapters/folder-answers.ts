@@ -1,10 +1,11 @@
 import { mkdtemp, readdir, readFile, rm, rmdir, stat } from 'node:fs/promises';
 import path from 'node:path';
-import { get, index } from 'cacache';
+import { get, index, rm as remove } from 'cacache';
 import type { AnswerStore, StoredAnswer } from '../../activities/ports.ts';
 import { createAnswerTally, type AnswerCache } from '../../shared/answer-cache.ts';
 import { StoreError } from '../../shared/result-store.ts';
 import { createAtMost } from '../../shared/at-most.ts';
+import { createFolderPictureKeys } from './folder-picture-keys.ts';
 import { makeFolder, storeError } from './folder-store.ts';
 import { ANSWERS } from './store-path.ts';
 import { seal, unseal } from './stored-answer.ts';
@@ -12,6 +13,10 @@ import { systemCode } from './system-problem.ts';
 
 /** Files that are open at once: a process may have 1,024, and several batches recall side by side. */
 const FILES_AT_ONCE = 64;
+
+/** The library's types lack the options. */
+const removeEntry: (root: string, key: string, options: { removeFully: true }) => Promise<unknown> =
+  remove.entry;
 
 /** A file that was touched so lately may be in the middle of its writing. */
 const SETTLED_MS = 60_000;
@@ -21,6 +26,9 @@ const SETTLED_MS = 60_000;
  * checksum, and the last sound line counts. So writers in several processes need no lock, and what one of them tore is
  * passed over. The answer lies in the index entry itself: as content of its own it would take a second file, twice the
  * disk, and would not be written again where a damaged copy lies.
+ *
+ * Which answers are about which picture is recorded beside them, before the answer is kept: see
+ * {@link createFolderPictureKeys}.
  *
  * Nothing is kept in memory. A write is not forced to the disk: after a power cut an entry may be missing, which is
  * then in the run's history. Throws a {@link StoreError} `invalid` for a relative place.
@@ -34,6 +42,7 @@ export function openFolderAnswers(place: string): AnswerStore & AnswerCache {
   }
   const root = path.resolve(place);
   const atMost = createAtMost(FILES_AT_ONCE);
+  const pictures = createFolderPictureKeys(root);
 
   async function read(key: string): Promise<StoredAnswer | null> {
     const found = await get.info(root, key, { memoize: false });
@@ -61,11 +70,12 @@ export function openFolderAnswers(place: string): AnswerStore & AnswerCache {
         return answers;
       }),
 
-    write: (key, answer) =>
+    write: (key, answer, picture) =>
       all('written', () =>
         atMost(async () => {
           // Before the library does, by `mkdir` with `recursive`: see `makeFolder`.
           await makeFolder(root);
+          if (picture !== undefined) await pictures.add(picture, key);
           const { integrity, entry } = seal(key, answer);
           const insert = () => index.insert(root, key, integrity, { metadata: entry });
           // It says nothing when its folder went away in between, as an empty one does when the store is pruned.
@@ -96,7 +106,32 @@ export function openFolderAnswers(place: string): AnswerStore & AnswerCache {
           pruned[old ? 'old' : 'damaged'] += 1;
           pruned.bytes += bytes;
         });
+        await pictures.prune(now - SETTLED_MS, async (key) => (await read(key)) !== null);
         return pruned;
+      }),
+
+    old: ({ now, olderThanMs }) =>
+      all('read', async () => {
+        const tally = createAnswerTally();
+        await eachEntryFile(root, async (entry) => {
+          if (now - entry.writtenMs > olderThanMs) tally.add(entry);
+        });
+        const { entries, bytes } = tally.stats();
+        return { entries, bytes };
+      }),
+
+    keysOf: (picture) => all('read', () => pictures.keysOf(picture)),
+
+    forget: (picture, keys) =>
+      all('written', async () => {
+        let there = 0;
+        for (const key of keys) {
+          if ((await read(key)) !== null) there += 1;
+          // With all lines of its file, where an ordinary removal adds one. Also where the last of them is damaged.
+          await removeEntry(root, key, { removeFully: true });
+        }
+        await pictures.remove(picture);
+        return there;
       }),
   };
 }

@@ -1,10 +1,11 @@
-import type { GetFilesOptions } from '@google-cloud/storage';
 import type { AnswerStore, StoredAnswer } from '../../activities/ports.ts';
 import { createAnswerTally, type AnswerCache } from '../../shared/answer-cache.ts';
 import { StoreError } from '../../shared/result-store.ts';
 import { createAtMost } from '../../shared/at-most.ts';
 import type { Gcs, GcsPlace } from './gcs.ts';
 import { gcsProblem } from './gcs.ts';
+import { type ListedObject, listObjects } from './gcs-listing.ts';
+import { createGcsPictureKeys } from './gcs-picture-keys.ts';
 import { gcsStoreError, openGcsStore } from './gcs-store.ts';
 import { ANSWERS } from './store-path.ts';
 import { seal, unseal } from './stored-answer.ts';
@@ -12,13 +13,19 @@ import { seal, unseal } from './stored-answer.ts';
 /** Requests that are open at once. */
 const REQUESTS_AT_ONCE = 64;
 
+/** What was recorded of a picture so lately may be of an answer that is about to be written. */
+const SETTLED_MS = 60_000;
+
 /**
  * Answers in a bucket, for workers that share it: one object an answer, of which the first writer's stays. It is
  * written over where it is damaged, and where another run wrote it: a run that asks afresh must find its own again.
+ * Which answers are about which picture is recorded beside them, before the answer is kept: see
+ * {@link createGcsPictureKeys}.
  */
 export function openGcsAnswers(place: GcsPlace, gcs: Gcs): AnswerStore & AnswerCache {
   const objects = openGcsStore(place, gcs, ANSWERS);
   const atMost = createAtMost(REQUESTS_AT_ONCE);
+  const pictures = createGcsPictureKeys(place, gcs, objects);
 
   const read = async (key: string): Promise<StoredAnswer | null> => {
     const text = await objects.read(objectOf(key));
@@ -47,8 +54,9 @@ export function openGcsAnswers(place: GcsPlace, gcs: Gcs): AnswerStore & AnswerC
       return answers;
     },
 
-    write: (key, entry) =>
+    write: (key, entry, picture) =>
       atMost(async () => {
+        if (picture !== undefined) await pictures.add(picture, key);
         const text = `${JSON.stringify(seal(key, entry))}\n`;
         if (await objects.create(objectOf(key), text)) return;
         if ((await read(key))?.run === entry.run) return;
@@ -76,7 +84,25 @@ export function openGcsAnswers(place: GcsPlace, gcs: Gcs): AnswerStore & AnswerC
       for await (const page of listed(place, gcs)) {
         await Promise.all(page.map((object) => atMost(() => look(object))));
       }
+      await pictures.prune(now - SETTLED_MS, (key) => objects.has(objectOf(key)));
       return pruned;
+    },
+
+    async old({ now, olderThanMs }) {
+      const tally = createAnswerTally();
+      for await (const page of listed(place, gcs)) {
+        for (const object of page) if (now - object.writtenMs > olderThanMs) tally.add(object);
+      }
+      const { entries, bytes } = tally.stats();
+      return { entries, bytes };
+    },
+
+    keysOf: (picture) => pictures.keysOf(picture),
+
+    async forget(picture, keys) {
+      const removed = await Promise.all(keys.map((key) => atMost(() => pictures.removeObject(objectOf(key)))));
+      await pictures.remove(picture);
+      return removed.filter(Boolean).length;
     },
   };
 }
@@ -91,47 +117,12 @@ function parsed(text: string): unknown {
   }
 }
 
-interface ListedObject {
-  name: string;
-  key: string;
-  generation: string;
-  bytes: number;
-  writtenMs: number;
-}
-
 /** The answers' objects, a page at a time: no other object below the place is looked at, or removed. */
-async function* listed(place: GcsPlace, gcs: Gcs): AsyncGenerator<ListedObject[]> {
-  const fields = 'items(name,generation,size,updated),nextPageToken';
-  let query: GetFilesOptions | null = { prefix: place.prefix, fields, autoPaginate: false };
-  while (query !== null) {
-    const answer = await page(place, gcs, query);
-    yield (answer.items ?? []).flatMap(({ name, generation, size, updated }) => {
-      const key = /^([0-9a-f]{2})\/([0-9a-f]{62})$/.exec(name.slice(place.prefix.length));
-      if (key === null) return [];
-      const [, head = '', rest = ''] = key;
-      const [bytes, writtenMs] = [Number(size), Date.parse(updated)];
-      return [{ name, key: head + rest, generation, bytes, writtenMs }];
+async function* listed(place: GcsPlace, gcs: Gcs): AsyncGenerator<(ListedObject & { key: string })[]> {
+  for await (const objects of listObjects(place, gcs, ANSWERS)) {
+    yield objects.flatMap((object) => {
+      const key = /^([0-9a-f]{2})\/([0-9a-f]{62})$/.exec(object.path);
+      return key === null ? [] : [{ ...object, key: `${key[1] ?? ''}${key[2] ?? ''}` }];
     });
-    query = answer.next;
-  }
-}
-
-async function page(
-  place: GcsPlace,
-  gcs: Gcs,
-  query: GetFilesOptions,
-): Promise<{
-  items?: { name: string; generation: string; size: string; updated: string }[];
-  next: GetFilesOptions | null;
-}> {
-  try {
-    const [, next, answer]: [unknown, GetFilesOptions | null, unknown?] = await (
-      await gcs()
-    )
-      .bucket(place.bucket)
-      .getFiles(query);
-    return { ...(answer as object), next };
-  } catch (error) {
-    throw gcsStoreError(place, 'read', error, ANSWERS);
   }
 }
