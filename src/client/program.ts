@@ -7,6 +7,7 @@ import type { CodecServerFlags } from './commands/codec-server.ts';
 import type { Shell } from './commands/completion.ts';
 import type { DoctorFlags } from './commands/doctor.ts';
 import type { LimitsFlags } from './commands/limits.ts';
+import type { PurgeFlags } from './commands/purge.ts';
 import type { ResultsFlags } from './commands/results.ts';
 import type { ResumeFlags } from './commands/resume.ts';
 import { plain } from './plain-lines.ts';
@@ -291,9 +292,9 @@ function createProgram(depsOf: () => Deps, exit: (status: number) => void, outpu
     .option('--output <file>', 'write there, with --format')
     .option('--count <n>', 'only pictures that match with a count of at least n')
     .option('--error <kind>', 'only pictures without an answer: any, unasked, or a kind such as Refused')
-    .option('--camera <name>', 'only pictures of this camera, as their names say it')
-    .option('--day <date>', 'only pictures of this day, such as 2025-11-25')
-    .option('--hour <h>', 'only pictures of this hour of the day, 0 to 23')
+    .option('--camera <name>', 'only pictures of this camera, as their names say it; none: of no camera')
+    .option('--day <date>', 'only pictures of this day, such as 2025-11-25; none: of no day')
+    .option('--hour <h>', 'only pictures of this hour of the day, 0 to 23; none: of no time')
     .option('--text <words>', 'only pictures with these words in their name or a description')
     .addOption(results())
     .addOption(json())
@@ -343,6 +344,22 @@ function createProgram(depsOf: () => Deps, exit: (status: number) => void, outpu
     );
 
   program
+    .command('purge')
+    .description('remove for good what is older, or one picture from every result, kept answer and history')
+    .option(
+      '--older-than <age>',
+      'runs, kept answers and ended executions in Temporal older than that, such as 30d',
+    )
+    .option('--picture <uri>', 'one picture, by its address as results.json has it')
+    .option('--yes', 'do it without asking; what it would remove is told all the same')
+    .addOption(results())
+    .addOption(address())
+    .addOption(json())
+    .action(
+      run(async (deps, flags: PurgeFlags) => (await import('./commands/purge.ts')).purgeCommand(deps, flags)),
+    );
+
+  program
     .command('serve')
     .description('serve a page of runs, pictures and results, for this machine alone unless --host says more')
     .option('--port <n>', '0: any free one (default: 8080, or else the next free one)')
@@ -373,6 +390,7 @@ function createProgram(depsOf: () => Deps, exit: (status: number) => void, outpu
     .command('simulator')
     .description('a server that behaves as OpenAI does, for trying things out')
     .option('--port <n>', '0: any free one', '0')
+    .option('--host <address>', 'to listen at; it lets in whoever reaches it', '127.0.0.1')
     .option('--rpm <n>', 'requests a minute', '500')
     .option('--tpm <n>', 'tokens a minute', '30000')
     .option('--latency <ms>', 'median time of a call', '9000')

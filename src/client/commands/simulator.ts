@@ -6,6 +6,7 @@ import { endOfInput } from './worker.ts';
 
 export interface SimulatorFlags {
   port: string;
+  host: string;
   rpm: string;
   tpm: string;
   latency: string;
@@ -29,6 +30,7 @@ export async function simulatorCommand(deps: Deps, flags: SimulatorFlags): Promi
     competitor: share('--competitor', flags.competitor),
     rateHeaders: flags.rateHeaders,
     port: flags.port === '0' ? 0 : wholeNumber('--port', flags.port, 65_535),
+    host: flags.host,
     seed: wholeNumber('--seed', flags.seed),
     faults: faultsOf(flags.fault),
   });
