@@ -71,7 +71,9 @@ async function listen(server: Server, address: string): Promise<string> {
     await once(server, 'listening');
   } catch (err) {
     const why = err instanceof Error && 'code' in err ? String(err.code) : String(err);
-    throw new Error(`HEALTH_ADDRESS ${address} cannot be listened at (${why}): choose a free address.`);
+    throw new Error(`HEALTH_ADDRESS ${address} cannot be listened at (${why}): choose a free address.`, {
+      cause: err,
+    });
   }
   const bound = server.address();
   if (bound === null || typeof bound === 'string') throw new Error('a server at a port has an address');

@@ -44,6 +44,7 @@ export function installRuntime(logger: Logger, metricsAddress: string | null): v
     const why = err instanceof Error ? err.message : String(err);
     throw new Error(
       `METRICS_ADDRESS ${metricsAddress} cannot be listened at (${redact(why)}): choose a free address.`,
+      { cause: err },
     );
   }
 }

@@ -7,8 +7,9 @@ interface Recorded {
   events: { workflowExecutionStartedEventAttributes?: { workflowId?: string } }[];
 }
 
-/** The workflow code of `src/`. */
+/** The workflow code of `src/`, and the interceptor with which it is bundled for traces. */
 export const WORKFLOWS = fileURLToPath(new URL('../../src/workflows/index.ts', import.meta.url));
+export const WITH_TRACES = fileURLToPath(new URL('../../src/workflows/tracing.ts', import.meta.url));
 
 /**
  * Runs workflow code on a recorded history (a file as `temporal workflow show --output json` and the Web UI write it),

@@ -91,7 +91,7 @@ function workflowEnds(outcome: 'completed' | 'failed', parent?: { runId: string 
     memo: { secret: `${CANARY}-memo` },
     parent,
   };
-  tracing.sinks.tracing.ended.fn(
+  void tracing.sinks.tracing.ended.fn(
     info as unknown as Parameters<typeof tracing.sinks.tracing.ended.fn>[0],
     outcome,
   );

@@ -80,11 +80,10 @@ beforeAll(async () => {
   );
   connection = await Connection.connect({ address });
   client = new Client({ connection, namespace });
-  const input = { source: folder, include: ['*.jpg'] } satisfies Partial<RunInput>;
   result = await client.workflow.execute<(input: RunInput) => Promise<RunResult>>('analyzeImages', {
     workflowId: WORKFLOW,
     taskQueue: QUEUE,
-    args: [input as RunInput],
+    args: [{ source: folder, include: ['*.jpg'] }],
   });
 }, 120_000);
 
@@ -209,7 +208,7 @@ test('answers that are recalled are counted', async () => {
   await client.workflow.execute<(input: RunInput) => Promise<RunResult>>('analyzeImages', {
     workflowId: `${WORKFLOW}-again`,
     taskQueue: QUEUE,
-    args: [{ source: folder, include: ['*.jpg'], results: join(folder, 'more') } as RunInput],
+    args: [{ source: folder, include: ['*.jpg'], results: join(folder, 'more') }],
   });
   const samples = samplesOf((await get(metrics)).text);
   const recalled = samples.find(({ name }) => name === 'image_analysis_recalled_answers_total');
