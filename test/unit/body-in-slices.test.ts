@@ -49,13 +49,19 @@ describe('a body in slices', () => {
     }
   });
 
-  test('follows a redirect', async () => {
-    const url = await serve(async (req, res) => {
-      if (req.url === '/') return res.writeHead(307, { location: '/there' }).end();
-      return res.end(await textOf(req));
+  test.each([
+    ['short', '{"question":"how many?"}'],
+    ['long', PICTURE],
+  ])('follows no redirect: %s', async (_, body) => {
+    const paths: (string | undefined)[] = [];
+    const url = await serve((req, res) => {
+      paths.push(req.url);
+      return res.writeHead(307, { location: '/there' }).end();
     });
-    const response = await send(url, post(url, PICTURE).init);
-    expect((await response.text()) === PICTURE).toBe(true);
+    const response = await send(url, post(url, body).init);
+    expect(response.status).toBe(307);
+    expect(await response.text()).toContain('redirects to another address');
+    expect(paths).toEqual(['/']);
   });
 
   test('ends when it is aborted, and when nobody is there', async () => {

@@ -2,6 +2,7 @@ import { APIError } from 'openai';
 import { z } from 'zod';
 import { MALFORMED_RESPONSE } from '../../activities/failure-table.ts';
 import { ModelError } from '../../activities/ports.ts';
+import { bodyText } from './body-text.ts';
 import { readRateHeaders } from './rate-headers.ts';
 
 /** A text, or a number that some servers give in its place. */
@@ -125,7 +126,7 @@ export function keepErrorBody(fetch: typeof globalThis.fetch): typeof globalThis
     // A response of 304 may have no body, also none that is made here.
     if (response.ok || response.status === 304) return response;
     const { status, statusText, headers } = response;
-    return new Response(withError(await response.text()), { status, statusText, headers });
+    return new Response(withError(await bodyText(response)), { status, statusText, headers });
   };
 }
 

@@ -4,6 +4,7 @@ import { ModelError } from '../../activities/ports.ts';
 import type { Model, ModelReply, ModelRequest } from '../../activities/ports.ts';
 import { redact as redactText } from '../../shared/redact.ts';
 import { bodyInSlices } from './body-in-slices.ts';
+import { bodyText } from './body-text.ts';
 import { chatBody, readChat } from './openai-chat.ts';
 import { isOpenAi } from './openai-common.ts';
 import {
@@ -74,7 +75,7 @@ export function createOpenAiModel(options: OpenAiOptions): Model {
         await response.body?.cancel();
         throw mismatch();
       }
-      const body = parse(await response.text());
+      const body = parse(await bodyText(response));
       if (body === undefined) throw malformed('The server answered without JSON.', headers, redact);
       const error = errorIn(body);
       if (error !== null) throw apiError(error, status, headers, redact);
