@@ -50,10 +50,9 @@ const answerShape = z.object({
  * else, so that what a person reads is what the model said. `problem` says what is wrong, with the text's beginning.
  */
 export function readAnswer(text: string): { ok: true; answer: ModelAnswer } | { ok: false; problem: string } {
-  const fenced = /^\s*```(?:json)?\s*\n?([^]*?)\n?\s*```\s*$/i.exec(text);
   let value: unknown;
   try {
-    value = JSON.parse(fenced?.[1] ?? text);
+    value = JSON.parse(withoutFence(text));
   } catch {
     const beginning = redact(text, [], 120).trim();
     return {
@@ -65,6 +64,15 @@ export function readAnswer(text: string): { ok: true; answer: ModelAnswer } | { 
   if (parsed.success) return { ok: true, answer: parsed.data };
   const issues = parsed.error.issues.map((issue) => `${issue.path.join('.') || 'answer'}: ${issue.message}`);
   return { ok: false, problem: redact(`The answer is not of the schema: ${issues.join('; ')}`, [], 300) };
+}
+
+/** Cut by place, not by one pattern over it all: that would take minutes for a text of many line ends. */
+function withoutFence(text: string): string {
+  const trimmed = text.trim();
+  const start = /^```(?:json)?/i.exec(trimmed)?.[0].length ?? 0;
+  return start > 0 && trimmed.length >= start + 3 && trimmed.endsWith('```')
+    ? trimmed.slice(start, -3)
+    : trimmed;
 }
 
 /** What a call was expected to be charged for. */

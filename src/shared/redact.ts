@@ -57,10 +57,15 @@ const REDACTED = '[redacted]';
 
 /** Names of query parameters that carry a credential (V2, V4 and AWS-like signing, CloudFront, Azure SAS, tokens). */
 const SECRET_PARAMETER =
-  'X-(?:Goog|Amz)-[A-Za-z-]+|Signature|GoogleAccessId|AWSAccessKeyId|Key-Pair-Id|Policy|sig|' +
+  'X-(?:Goog|Amz)-[A-Za-z-]{1,40}|Signature|GoogleAccessId|AWSAccessKeyId|Key-Pair-Id|Policy|sig|' +
   'access_token|upload_id|token|api[_-]?key|key';
 
-/** In order: what is taken out, and what stands in its place. */
+const SECRET_QUERY = new RegExp(`\\b(?:${SECRET_PARAMETER})(?:=|%3D)`, 'i');
+
+/**
+ * In order: what is taken out, and what stands in its place. Wherever a repetition is followed by something that must
+ * stand there, it is bounded or ends at another character: a search from each place to the end would be quadratic.
+ */
 const RULES: readonly (readonly [RegExp, string | ((...groups: string[]) => string)])[] = [
   [/-----BEGIN [A-Z ]+-----[^-]*(?:-----END [A-Z ]+-----)?/g, REDACTED],
   [
@@ -69,11 +74,8 @@ const RULES: readonly (readonly [RegExp, string | ((...groups: string[]) => stri
   ],
   [/(\bhttps?:\/\/)[^\s/@"'<>]{1,300}@/gi, `$1`],
   [
-    new RegExp(
-      `(\\bhttps?://[^\\s"'<>?]{1,4000}\\?)[^\\s"'<>]*\\b(?:${SECRET_PARAMETER})(?:=|%3D)[^\\s"'<>]*`,
-      'gi',
-    ),
-    `$1${REDACTED}`,
+    /(\bhttps?:\/\/[^\s"'<>?]{1,4000}\?)([^\s"'<>]*)/gi,
+    (all, address = '', query = '') => (SECRET_QUERY.test(query) ? address + REDACTED : all),
   ],
   // The same parameters outside a whole URL: a cut, escaped or wrapped one.
   [new RegExp(`((?:\\b|%26|u0026)(?:${SECRET_PARAMETER})(?:=|%3D))[^\\s"'<>&\\\\]+`, 'gi'), `$1${REDACTED}`],
@@ -83,7 +85,7 @@ const RULES: readonly (readonly [RegExp, string | ((...groups: string[]) => stri
   [/(\bAPI key provided: )\S+/gi, `$1${REDACTED}`],
   [/\bsk-[\w*-]{3,}/g, REDACTED],
   [/\bya29\.[\w.-]+/g, REDACTED],
-  [/\beyJ[\w-]{8,}\.[\w-]+(?:\.[\w-]*)?/g, REDACTED],
+  [/\beyJ[\w-]{8,2000}\.[\w-]+(?:\.[\w-]*)?/g, REDACTED],
   // What is left of a signature or of a picture's bytes, wherever it was torn from.
   [/[0-9a-f]{96,}/gi, REDACTED],
   [/[\w+/=-]{300,}/g, (all) => `[${all.length} characters]`],
