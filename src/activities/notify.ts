@@ -4,6 +4,7 @@ import { log } from '@temporalio/activity';
 import { redact } from '../shared/redact.ts';
 import type { Counts } from '../shared/types.ts';
 import { statedWaitMs } from './durations.ts';
+import { closedAddress, type Lookup } from './receiver-address.ts';
 
 export type NotifyEvent = 'complete' | 'incomplete' | 'cancelled' | 'failed' | 'blocked';
 
@@ -27,6 +28,7 @@ export interface NotifyDeps {
   /** `NOTIFY_SECRET`; `null`: what is sent is not signed, and the log warns of it. */
   secret: string | null;
   fetch?: typeof globalThis.fetch;
+  lookup?: Lookup;
   now?: () => number;
   /** Longest time for one delivery. */
   timeoutMs?: number;
@@ -60,14 +62,16 @@ const LONGEST_WAIT_MS = 60_000;
 /**
  * Tells a URL by POST that a run has ended, failed or blocked. A receiver that is not there, is busy or fails is told
  * again by Temporal (failure `NotNotified`); one that refuses is not. Redirects are not followed, since they would lead
- * away from whom the person named; no more is read of a reply than its status. The URL's path, which is a secret with
- * some receivers, is in no message.
+ * away from whom the person named, and nothing is sent to where credentials of the machine are had (see
+ * {@link closedAddress}); no more is read of a reply than its status. The URL's path, which is a secret with some
+ * receivers, is in no message.
  */
 export function createNotify(deps: NotifyDeps) {
   const { secret, fetch = globalThis.fetch, now = Date.now, timeoutMs = 10_000 } = deps;
   return async function notify(input: NotifyInput): Promise<void> {
     const { to } = input;
-    const { host } = new URL(to);
+    const receiver = new URL(to);
+    const { host } = receiver;
     if (secret === null) log.warn('a notification goes out unsigned: set NOTIFY_SECRET', { host });
     const notification = notificationOf(input);
     const body = JSON.stringify(notification);
@@ -81,9 +85,15 @@ export function createNotify(deps: NotifyDeps) {
     };
     let response: Response;
     try {
+      const closed = await closedAddress(receiver, deps.lookup);
+      if (closed !== null) {
+        const why = `${closed} is a link-local or reserved address`;
+        throw notNotified(`${host} is no receiver: ${why}`, { retry: false });
+      }
       const signal = AbortSignal.timeout(timeoutMs);
       response = await fetch(to, { method: 'POST', body, headers, redirect: 'manual', signal });
     } catch (error) {
+      if (error instanceof ApplicationFailure) throw error;
       throw notNotified(`${host} cannot be told: ${networkProblem(error, timeoutMs)}`, { retry: true });
     }
     await response.body?.cancel().catch(() => undefined);

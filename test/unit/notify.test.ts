@@ -187,6 +187,33 @@ describe('a delivery that fails', () => {
     expect(told).toHaveLength(1);
   });
 
+  test.each([
+    ['http://169.254.169.254/computeMetadata/v1/', '169.254.169.254'],
+    ['http://2852039166/latest', '169.254.169.254'],
+    ['http://[::ffff:169.254.169.254]/', '::ffff:a9fe:a9fe'],
+    ['http://[fe80::1]/', 'fe80::1'],
+    ['http://[fd00:ec2::254]/', 'fd00:ec2::254'],
+    ['http://0.0.0.0:7233/', '0.0.0.0'],
+  ])('since it would ask the machine’s own network: %s', async (to, address) => {
+    const fetch = () => Promise.reject(new Error('nothing may be sent'));
+    const { failure } = await notify({ to, fetch });
+    expect(failure).toMatchObject({ type: 'NotNotified', nonRetryable: true });
+    expect(failure?.message).toContain(`is no receiver: ${address} is a link-local or reserved address`);
+  });
+
+  test('since a name leads there, at whichever of its addresses', async () => {
+    const addresses = [
+      { address: '203.0.113.7', family: 4 },
+      { address: '169.254.169.254', family: 4 },
+    ];
+    const { failure } = await notify({
+      to: 'http://metadata.example.org/T0K3N',
+      lookup: () => Promise.resolve(addresses),
+    });
+    expect(failure).toMatchObject({ nonRetryable: true });
+    expect(failure?.message).toMatch(/^metadata\.example\.org is no receiver: 169\.254\.169\.254 /);
+  });
+
   test('by nobody listening, a reset, or silence: is told again', async () => {
     const nowhere = await notify({ to: `http://127.0.0.1:${await freePort()}/T0K3N` });
     expect(nowhere.failure).toMatchObject({ type: 'NotNotified', nonRetryable: false });
