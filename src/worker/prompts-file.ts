@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises';
-import type { Node } from 'yaml';
+import type { Document, Node } from 'yaml';
 import { isNode, LineCounter, parseDocument } from 'yaml';
 import { promptSetProblems } from '../shared/prompt-rules.ts';
 import type { PromptSet } from '../shared/types.ts';
@@ -8,6 +8,9 @@ import type { PromptSet } from '../shared/types.ts';
 class PromptsFileError extends Error {
   override readonly name = 'PromptsFileError';
 }
+
+/** Some twice as much as the most questions of the greatest length take. */
+const MOST_CHARACTERS = 1_000_000;
 
 /** How many problems one message names; a person mends them from the top. */
 const SHOWN = 10;
@@ -29,7 +32,11 @@ export async function loadPrompts(file: string): Promise<PromptSet> {
 /** Reads the text of a file of questions; `file` is its name in messages. Throws a {@link PromptsFileError}. */
 export function parsePrompts(text: string, file: string): PromptSet {
   const lines = new LineCounter();
-  const document = parseDocument(text, { lineCounter: lines, prettyErrors: false });
+  if (text.length > MOST_CHARACTERS) {
+    const most = MOST_CHARACTERS.toLocaleString('en-US');
+    throw new PromptsFileError(`${file} has more than ${most} characters, which no set of questions has.`);
+  }
+  const document = documentOf(text, file, lines);
   if (document.errors.length > 0) {
     refuse(
       document.errors.map(({ message, pos: [offset] }) => `${position(file, lines, offset)}: ${message}`),
@@ -49,6 +56,17 @@ export function parsePrompts(text: string, file: string): PromptSet {
       return `${position(file, lines, offset)}: ${field === '' ? '' : `${field}: `}${problem}`;
     }),
   );
+}
+
+/** The library follows what is nested with its own calls, and has no error for what is nested too deeply. */
+function documentOf(text: string, file: string, lineCounter: LineCounter): Document.Parsed {
+  try {
+    // Without `stringKeys` a key may itself be a map, and keys in keys take a time that doubles with each.
+    return parseDocument(text, { lineCounter, prettyErrors: false, stringKeys: true });
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+    throw new PromptsFileError(`${file} is nested too deeply to be a set of questions.`);
+  }
 }
 
 function refuse(problems: string[]): never {

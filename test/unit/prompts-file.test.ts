@@ -68,6 +68,18 @@ test('aliases that would fill the memory are refused', () => {
   expect(() => parsePrompts(bomb.join('\n'), 'p.yaml')).toThrow(/^p\.yaml: .*alias/i);
 });
 
+test.each([
+  ['a list in lists', '['.repeat(50_000)],
+  ['a map in maps', '{a: '.repeat(50_000)],
+  ['dashes', '- '.repeat(50_000)],
+])('what is nested beyond all measure is refused: %s', (_, text) => {
+  expect(() => parsePrompts(text, 'p.yaml')).toThrow(expect.objectContaining({ name: 'PromptsFileError' }));
+});
+
+test('a file that is far too long is not parsed', () => {
+  expect(() => parsePrompts('#'.repeat(1_000_001), 'p.yaml')).toThrow(/more than 1,000,000 characters/);
+});
+
 test('a message names the first ten problems', () => {
   const prompts = Array.from({ length: 40 }, (_, i) => `  - { id: q${i}, name: '', text: x }\n`).join('');
   const lines: string[] = [];
