@@ -7,9 +7,9 @@ import type { TracingSinks, WorkflowOutcome } from '../shared/tracing.ts';
  * knows its parent by itself.
  *
  * It awaits nothing and hands the workflow's own promise on. An interceptor that wraps it (as
- * `@temporalio/interceptors-opentelemetry` does) makes each activity's result arrive some microtasks later than in a
- * worker without it: a run under way could then neither be given traces nor lose them, for its history would no longer
- * be replayed in the order in which it was made.
+ * `@temporalio/interceptors-opentelemetry` 1.24 does) makes each activity's result arrive some microtasks later than in a
+ * worker without it: a history that was made without might then be replayed in another order, so that no run under way
+ * could be given traces, or lose them.
  */
 export const interceptors = (): WorkflowInterceptors => {
   const { tracing } = proxySinks<TracingSinks>();
