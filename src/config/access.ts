@@ -164,9 +164,11 @@ export function accessEnvironment(
 
 /** What of it must not be seen, for texts that others wrote. */
 export const accessSecrets = ({ apiKey, headers, clientKey }: TemporalAccess): string[] =>
-  [apiKey, ...Object.values(headers), clientKey !== null && 'text' in clientKey ? clientKey.text : null].filter(
-    (secret) => secret !== null,
-  );
+  [
+    apiKey,
+    ...Object.values(headers),
+    clientKey !== null && 'text' in clientKey ? clientKey.text : null,
+  ].filter((secret) => secret !== null);
 
 /** As the `temporal` CLI reads it. */
 function flag(name: string, value: string | null): boolean | null {

@@ -20,7 +20,11 @@ export interface ClientCertPair {
  *
  * @param now - Milliseconds since the epoch.
  */
-export function clientPair(clientCert: Pem | null, clientKey: Pem | null, now: number): ClientCertPair | null {
+export function clientPair(
+  clientCert: Pem | null,
+  clientKey: Pem | null,
+  now: number,
+): ClientCertPair | null {
   if (clientCert === null && clientKey === null) return null;
   if (clientCert === null || clientKey === null) {
     const [there, missing, file] =
@@ -97,7 +101,12 @@ function privateKeyIn(pem: Pem, bytes: Buffer): KeyObject {
           'the key is locked by a passphrase, which this program cannot ask for',
           'Unlock it: `openssl pkey -in locked.key -out client.key`',
         )
-      : wrong(KEY, pem, 'it holds no private key in PEM', 'Name a file that begins with -----BEGIN PRIVATE KEY-----');
+      : wrong(
+          KEY,
+          pem,
+          'it holds no private key in PEM',
+          'Name a file that begins with -----BEGIN PRIVATE KEY-----',
+        );
   }
 }
 
@@ -118,7 +127,9 @@ function inItsTime(certificate: X509Certificate, pem: Pem, now: number): void {
 
 /** The setting and its value; of a certificate or key that stands in the setting itself the name alone. */
 const named = (name: Name, pem: Pem): string =>
-  'path' in pem ? `TEMPORAL_TLS_${name}_PATH=${pem.path}` : `TEMPORAL_TLS_${name}_DATA (its value is not shown)`;
+  'path' in pem
+    ? `TEMPORAL_TLS_${name}_PATH=${pem.path}`
+    : `TEMPORAL_TLS_${name}_DATA (its value is not shown)`;
 
 const wrong = (name: Name, pem: Pem, why: string, remedy: string): SettingError =>
   new SettingError(`${named(name, pem)}: ${why}. ${remedy}, for example ${EXAMPLES[name]}.`);
@@ -129,6 +140,7 @@ const EXAMPLES: Record<Name, string> = {
   SERVER_CA_CERT: 'TEMPORAL_TLS_SERVER_CA_CERT_PATH=/etc/image-analysis/ca.pem',
 };
 
-const subjectOf = ({ subject }: X509Certificate): string => subject.replaceAll('\n', ', ') || 'without a name';
+const subjectOf = ({ subject }: X509Certificate): string =>
+  subject.replaceAll('\n', ', ') || 'without a name';
 
 const day = (ms: number): string => new Date(ms).toISOString().slice(0, 10);

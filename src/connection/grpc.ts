@@ -1,9 +1,6 @@
 /** gRPC's status codes, as far as they are told apart here. */
 export const GRPC: Readonly<
-  Record<
-    'invalidArgument' | 'notFound' | 'permissionDenied' | 'unimplemented' | 'unauthenticated',
-    number
-  >
+  Record<'invalidArgument' | 'notFound' | 'permissionDenied' | 'unimplemented' | 'unauthenticated', number>
 > = { invalidArgument: 3, notFound: 5, permissionDenied: 7, unimplemented: 12, unauthenticated: 16 };
 
 const isGrpc = (error: unknown): error is Error & { code: number; details?: unknown } =>
@@ -22,7 +19,8 @@ export const isDenied = (error: unknown): boolean =>
 /** The server's own words, without the full stop. */
 export function messageOfGrpc(error: unknown): string {
   for (let at = error; at instanceof Error; at = at.cause) {
-    if (isGrpc(at) && typeof at.details === 'string' && at.details !== '') return at.details.replace(/\.$/, '');
+    if (isGrpc(at) && typeof at.details === 'string' && at.details !== '')
+      return at.details.replace(/\.$/, '');
   }
   return String(error).replace(/\.$/, '');
 }

@@ -25,7 +25,8 @@ export function connectionSettings(
   now = Date.now(),
 ): ConnectionSettings {
   const { apiKey, serverName, headers } = access;
-  if (!usesTls({ access })) return { address, tls: false, ...(apiKey === null ? {} : { apiKey }), metadata: { ...headers } };
+  if (!usesTls({ access }))
+    return { address, tls: false, ...(apiKey === null ? {} : { apiKey }), metadata: { ...headers } };
   if (access.unverified) {
     throw new SettingError(
       'TEMPORAL_TLS_DISABLE_HOST_VERIFICATION is "true", and this program verifies every server that it connects to by ' +

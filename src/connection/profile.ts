@@ -32,7 +32,9 @@ export function withProfile(env: Environment): Record<string, string | undefined
 function profileNamed(name: string, env: Environment): ClientConfigProfile {
   const file = env['TEMPORAL_CONFIG_FILE']?.trim() || null;
   const where =
-    file === null ? "the `temporal` CLI's own file (TEMPORAL_CONFIG_FILE names another)" : `TEMPORAL_CONFIG_FILE=${file}`;
+    file === null
+      ? "the `temporal` CLI's own file (TEMPORAL_CONFIG_FILE names another)"
+      : `TEMPORAL_CONFIG_FILE=${file}`;
   if (file !== null && !existsSync(file)) {
     throw new SettingError(
       `${where}: there is no such file. Correct the path, or leave it out and TEMPORAL_PROFILE too.`,
@@ -66,7 +68,9 @@ function settingsOf(profile: ClientConfigProfile): Record<string, string> {
     if (source === undefined) return {};
     if ('path' in source) return { [`TEMPORAL_TLS_${name}_PATH`]: source.path };
     const { data } = source;
-    return { [`TEMPORAL_TLS_${name}_DATA`]: typeof data === 'string' ? data : Buffer.from(data).toString('utf8') };
+    return {
+      [`TEMPORAL_TLS_${name}_DATA`]: typeof data === 'string' ? data : Buffer.from(data).toString('utf8'),
+    };
   };
   const all: Record<string, string | undefined> = {
     TEMPORAL_ADDRESS: address,

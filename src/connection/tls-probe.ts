@@ -64,7 +64,9 @@ function shakeHands(
       socket.destroy();
       resolve(outcome);
     };
-    socket.setTimeout(withinMs, () => end(shaken ? { kind: 'accepted' } : { kind: 'broken', code: 'TIMEOUT' }));
+    socket.setTimeout(withinMs, () =>
+      end(shaken ? { kind: 'accepted' } : { kind: 'broken', code: 'TIMEOUT' }),
+    );
     socket.once('secureConnect', () => {
       shaken = true;
       if (socket.alpnProtocol === 'h2') socket.write(PREFACE);
@@ -72,7 +74,9 @@ function shakeHands(
     });
     socket.once('data', () => end({ kind: 'accepted' }));
     socket.once('error', (error) => end(outcomeOf(error, shaken)));
-    socket.once('close', () => end(shaken ? { kind: 'refused', code: 'closed' } : { kind: 'broken', code: 'closed' }));
+    socket.once('close', () =>
+      end(shaken ? { kind: 'refused', code: 'closed' } : { kind: 'broken', code: 'closed' }),
+    );
   });
 }
 
@@ -86,14 +90,17 @@ function outcomeOf(error: Error, shaken: boolean): TlsOutcome {
     return { kind: 'untrusted', code };
   }
   if (/NO_APPLICATION_PROTOCOL/.test(code)) return { kind: 'another-protocol' };
-  if (/ALERT_(\w*CERTIFICATE|UNKNOWN_CA|HANDSHAKE_FAILURE|ACCESS_DENIED)/.test(code)) return { kind: 'refused', code };
+  if (/ALERT_(\w*CERTIFICATE|UNKNOWN_CA|HANDSHAKE_FAILURE|ACCESS_DENIED)/.test(code))
+    return { kind: 'refused', code };
   return shaken ? { kind: 'refused', code } : { kind: 'broken', code };
 }
 
 /** Of Node's error on a name that the certificate does not have. */
 const namesIn = (error: Error): string[] => {
   const { cert } = error as { cert?: { subjectaltname?: string } };
-  return (cert?.subjectaltname ?? '').split(', ').flatMap((name) => /^(?:DNS|IP Address):(.+)$/.exec(name)?.[1] ?? []);
+  return (cert?.subjectaltname ?? '')
+    .split(', ')
+    .flatMap((name) => /^(?:DNS|IP Address):(.+)$/.exec(name)?.[1] ?? []);
 };
 
 function speaksPlainHttp2(at: Endpoint, withinMs: number): Promise<boolean> {
