@@ -9,8 +9,9 @@ export interface PicturePlace {
 const TIME =
   /(?<!\d)((?:19|20)\d{2})([-_.]?)(\d{2})\2(\d{2})[T _-]?(\d{2})([-_.:]?)(\d{2})\6(\d{2})(?:[._]?\d{3})?(?!\d)/g;
 
-/** What phones and programs put before the time: it names no camera. */
-const NO_CAMERA = /^(?:img|image|dsc|dcim|pxl|vid|pic|picture|photo|snapshot|screenshot|frame|capture)$/i;
+/** What phones and programs put before the time: it names no camera. Nor does `none`, which asks for those without one. */
+const NO_CAMERA =
+  /^(?:img|image|dsc|dcim|pxl|vid|pic|picture|photo|snapshot|screenshot|frame|capture|none)$/i;
 
 const NOTHING: PicturePlace = { camera: null, time: null };
 
@@ -36,7 +37,7 @@ export function placeInName(name: string): PicturePlace {
   if (camera !== '' && !NO_CAMERA.test(camera)) return { camera, time };
   const folder = slash < 0 ? '' : name.slice(name.lastIndexOf('/', slash - 1) + 1, slash);
   // A folder a day is no camera.
-  return { camera: folder === '' || /^[\d\-_. ]+$/.test(folder) ? null : folder, time };
+  return { camera: folder === '' || /^(?:[\d\-_. ]+|none)$/i.test(folder) ? null : folder, time };
 }
 
 /** Without the separators at its ends. */

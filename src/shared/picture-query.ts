@@ -11,16 +11,20 @@ export interface PictureQuery {
   count?: number;
   /** Without an answer: for this reason, for any (`any`), or not asked yet (`unasked`). */
   error?: FailureKind | 'any' | 'unasked';
+  /** {@link NONE}: pictures whose names tell no camera. */
   camera?: string;
-  /** Civil day of the name, `2025-11-25`. */
+  /** Civil day of the name, `2025-11-25`; {@link NONE}: the name tells no time. */
   day?: string;
-  /** Civil hour of the name, 0 to 23. */
-  hour?: number;
+  /** Civil hour of the name, 0 to 23; {@link NONE}: the name tells no time. */
+  hour?: number | typeof NONE;
   /** In the name or in a description, whatever the case. */
   text?: string;
   /** `name` by default; `time` is the one in the name; `count` is the largest count, of the prompt if one is given. */
   sort?: PictureSort;
 }
+
+/** What a camera, day or hour is that a name does not tell. No camera is called so: `placeInName` sees to it. */
+export const NONE = 'none';
 
 export type PictureSort = 'name' | '-name' | 'time' | '-time' | 'count' | '-count';
 
@@ -59,6 +63,7 @@ const FAILURE_KINDS = Object.keys({
   PictureChanged: true,
   Unclassified: true,
   Lost: true,
+  Purged: true,
 } satisfies Record<FailureKind, true>) as FailureKind[];
 
 const MATCHES = ['yes', 'no'] as const;
@@ -95,10 +100,11 @@ function parseValue(parameter: (typeof PARAMETERS)[number], value: string): stri
     case 'count':
       return wholeNumber(parameter, value, 1, Number.MAX_SAFE_INTEGER, 'give a whole number, 1 or more.');
     case 'hour':
-      return wholeNumber(parameter, value, 0, 23, 'give a whole number from 0 to 23.');
+      if (value === NONE) return value;
+      return wholeNumber(parameter, value, 0, 23, 'give a whole number from 0 to 23, or none.');
     case 'day':
-      if (!isDay(value)) throw new PictureQueryError(parameter, value, 'give a day as in 2025-11-25.');
-      return value;
+      if (value === NONE || isDay(value)) return value;
+      throw new PictureQueryError(parameter, value, 'give a day as in 2025-11-25, or none.');
     default:
       return value;
   }

@@ -67,6 +67,10 @@ describe('conditions in words', () => {
       query: { camera: 'A', day: '2025-11-25', hour: 7, text: 'bus' },
       words: ['camera A', 'day 2025-11-25', 'hour 07:00–07:59', 'text “bus”'],
     },
+    {
+      query: { camera: 'none', day: 'none', hour: 'none' },
+      words: ['no camera in the name', 'no day in the name', 'no time in the name'],
+    },
   ])('$words', ({ query, words }) => {
     expect(conditionsOf(query, PROMPTS).map((condition) => condition.words)).toEqual(words);
   });

@@ -60,17 +60,18 @@ describe('a heat table leads to the pictures behind it', () => {
   );
 
   test('a cell to its matches, whatever else was asked of the answers', () => {
-    expect(cameras[0]?.hrefOf?.('pothole')).toBe('prompt=pothole&match=yes&camera=B+1&sort=-time');
-    expect(hours[0]?.hrefOf?.('pothole')).toBe('prompt=pothole&match=yes&camera=A&hour=0&sort=-time');
-    expect(days[0]?.hrefOf?.('pothole')).toBe('prompt=pothole&match=yes&camera=A&day=2025-11-25&sort=-time');
+    expect(cameras[0]?.hrefOf('pothole')).toBe('prompt=pothole&match=yes&camera=B+1&sort=-time');
+    expect(hours[0]?.hrefOf('pothole')).toBe('prompt=pothole&match=yes&camera=A&hour=0&sort=-time');
+    expect(days[0]?.hrefOf('pothole')).toBe('prompt=pothole&match=yes&camera=A&day=2025-11-25&sort=-time');
   });
 
   test('a row to its pictures, with all that was asked', () => {
-    expect(days[0]?.hrefOf?.(null)).toBe('error=any&camera=A&day=2025-11-25&sort=-time');
+    expect(days[0]?.hrefOf(null)).toBe('error=any&camera=A&day=2025-11-25&sort=-time');
   });
 
-  test('what the names do not tell is named so and leads nowhere', () => {
-    expect(cameras[1]).toMatchObject({ label: 'No camera in the name', hrefOf: null, pictures: 1 });
+  test('what the names do not tell is named so and leads to those pictures', () => {
+    expect(cameras[1]).toMatchObject({ label: 'No camera in the name', pictures: 1 });
+    expect(cameras[1]?.hrefOf('pothole')).toBe('prompt=pothole&match=yes&camera=none&sort=-time');
   });
 });
 

@@ -23,6 +23,9 @@ test.each<[string, string | null, string | null]>([
   ['cam7/2025-11-25T11-21-43.jpg', 'cam7', TIME],
   ['2025-11-25/20251125_112143.jpg', null, TIME],
   ['20251125_112143.jpg', null, TIME],
+  // Who asks for `none` asks for pictures without a camera.
+  ['none_20251125_112143.jpg', null, TIME],
+  ['none/20251125_112143.jpg', null, TIME],
   ['పొన్నూరు_20251125_112143.jpg', 'పొన్నూరు', TIME],
   // The last time that a clock can show.
   ['from_20240101_000000_20251125_112143.jpg', 'from_20240101_000000', TIME],

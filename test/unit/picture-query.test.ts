@@ -19,6 +19,7 @@ test.each<[string, PictureQuery]>([
     'error=Refused&camera=A+7&day=2025-11-25&hour=0',
     { error: 'Refused', camera: 'A 7', day: '2025-11-25', hour: 0 },
   ],
+  ['camera=none&day=none&hour=none', { camera: 'none', day: 'none', hour: 'none' }],
   ['text=%3Cb%3E', { text: '<b>' }],
 ])('%s', (address, query) => {
   expect(parseQuery(new URLSearchParams(address))).toEqual(query);
@@ -55,8 +56,8 @@ test('a query is the same after a trip through an address, which is always the s
       count: fc.integer({ min: 1 }),
       error: fc.constantFrom('any', 'unasked', 'Refused', 'Lost'),
       camera: text,
-      day: fc.constantFrom('2025-11-25', '2024-02-29'),
-      hour: fc.integer({ min: 0, max: 23 }),
+      day: fc.constantFrom('2025-11-25', '2024-02-29', 'none'),
+      hour: fc.oneof(fc.integer({ min: 0, max: 23 }), fc.constant('none' as const)),
       text,
       sort: fc.constantFrom('name', '-name', 'time', '-time', 'count', '-count'),
     },

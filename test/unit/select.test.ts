@@ -42,9 +42,10 @@ function naively(rows: readonly Plain[], query: PictureQuery): number[] {
     if (error === 'any' && !values(row).some((value) => typeof value === 'string')) return false;
     if (error !== undefined && error !== 'any' && error !== 'unasked' && !values(row).includes(error))
       return false;
-    if (camera !== undefined && place(row).camera !== camera) return false;
-    if (day !== undefined && place(row).time?.slice(0, 10) !== day) return false;
-    return hour === undefined || Number(place(row).time?.slice(11, 13) ?? NaN) === hour;
+    if (camera !== undefined && (place(row).camera ?? 'none') !== camera) return false;
+    if (day !== undefined && (place(row).time?.slice(0, 10) ?? 'none') !== day) return false;
+    const told = place(row).time?.slice(11, 13);
+    return hour === undefined || (told === undefined ? 'none' : Number(told)) === hour;
   });
   const named = wanted.toSorted((a, b) => compareNatural(a.name, b.name) || a.at - b.at);
   const sort = query.sort ?? 'name';
@@ -89,9 +90,9 @@ const query: fc.Arbitrary<PictureQuery> = fc.record(
     match: fc.constantFrom('yes', 'no'),
     count: fc.integer({ min: 1, max: 3 }),
     error: fc.constantFrom('any', 'unasked', 'Refused', 'Timeout'),
-    camera: fc.constantFrom('cam9', 'Cam10', 'nowhere'),
-    day: fc.constantFrom('2025-11-25', '2025-11-24'),
-    hour: fc.constantFrom(11, 23),
+    camera: fc.constantFrom('cam9', 'Cam10', 'nowhere', 'none'),
+    day: fc.constantFrom('2025-11-25', '2025-11-24', 'none'),
+    hour: fc.constantFrom(11, 23, 'none' as const),
     sort: fc.constantFrom('name', '-name', 'time', '-time', 'count', '-count'),
   },
   { requiredKeys: [] },

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
-import type { PictureQuery } from '../../shared/picture-query.ts';
+import { questionsOf } from '../../shared/counts.ts';
+import { NONE, type PictureQuery } from '../../shared/picture-query.ts';
 import { redact } from '../../shared/redact.ts';
 import type { FailureKind } from '../../shared/types.ts';
 import { isFailed, isMatch } from '../pictures/columns.ts';
@@ -49,7 +50,7 @@ const POLICY =
 
 function headOf({ run, index, query, generated }: ExportInput, places: Int32Array, sums: Sums[]): Markup {
   const { plan, progress } = run;
-  const questions = (progress?.images ?? 0) * plan.prompts.length;
+  const questions = questionsOf(progress?.images ?? 0, plan.prompts.length, progress?.counts ?? null);
   const state = honestState(progress?.state ?? 'planning', progress?.counts ?? null, questions);
   const facts: [string, string][] = [
     ['State', state === 'incomplete' ? 'finished, some answers are missing' : state],
@@ -201,9 +202,9 @@ function inWords({ prompt, match, count: least, error, camera, day, hour, text }
     match === undefined ? '' : match === 'yes' ? `match${about}` : `do not match${about}`,
     least === undefined ? '' : `count ${count(least)} or more${about}`,
     error === undefined ? '' : error === 'unasked' ? `not asked yet${about}` : `error ${error}${about}`,
-    camera === undefined ? '' : `camera ${camera}`,
-    day === undefined ? '' : `day ${day}`,
-    hour === undefined ? '' : `hour ${hour}`,
+    camera === undefined ? '' : camera === NONE ? 'no camera in the name' : `camera ${camera}`,
+    day === undefined ? '' : day === NONE ? 'no day in the name' : `day ${day}`,
+    hour === undefined ? '' : hour === NONE ? 'no time in the name' : `hour ${hour}`,
     text === undefined || text === '' ? '' : `text "${text}"`,
   ].filter((part) => part !== '');
   return parts.length === 0 ? 'all of them' : parts.join(', ');

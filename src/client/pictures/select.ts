@@ -1,5 +1,5 @@
 import { compareNatural } from '../../shared/natural-order.ts';
-import { type PictureQuery, PictureQueryError, type PictureSort } from '../../shared/picture-query.ts';
+import { NONE, type PictureQuery, PictureQueryError, type PictureSort } from '../../shared/picture-query.ts';
 import { isAnswered, isFailed, isMatch, type Pictures, UNASKED } from './columns.ts';
 import type { Neighbours } from './types.ts';
 
@@ -77,12 +77,18 @@ function filterOf(pictures: Pictures, query: PictureQuery): (at: number) => bool
   if (error === 'unasked') filters.push(any((code) => code === UNASKED));
   else if (error === 'any') filters.push(any(isFailed));
   else if (error !== undefined) filters.push(any((code) => isFailed(code) && pictures.kind(code) === error));
-  if (camera !== undefined) filters.push((at) => pictures.camera(at) === camera);
+  if (camera !== undefined) {
+    const wanted = camera === NONE ? null : camera;
+    filters.push((at) => pictures.camera(at) === wanted);
+  }
   if (day !== undefined) {
-    const wanted = Date.parse(day) / DAY_MS;
+    const wanted = day === NONE ? null : Date.parse(day) / DAY_MS;
     filters.push((at) => dayNumberOf(pictures.clock(at)) === wanted);
   }
-  if (hour !== undefined) filters.push((at) => hourOf(pictures.clock(at)) === hour);
+  if (hour !== undefined) {
+    const wanted = hour === NONE ? null : hour;
+    filters.push((at) => hourOf(pictures.clock(at)) === wanted);
+  }
   return (at) => filters.every((holds) => holds(at));
 }
 

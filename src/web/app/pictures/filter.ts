@@ -1,4 +1,4 @@
-import type { PictureQuery, PictureSort } from '../../../shared/picture-query.ts';
+import { NONE, type PictureQuery, type PictureSort } from '../../../shared/picture-query.ts';
 import type { PromptName } from './shown-answers.ts';
 import { kindWords } from './shown-answers.ts';
 import { hourName } from './heat.ts';
@@ -45,9 +45,9 @@ export function conditionsOf(query: PictureQuery, prompts: PromptName[]): Condit
   else if (error !== undefined) add('error', `${of}: ${kindWords(error)}`);
   if (prompt !== undefined && match === undefined && count === undefined && error === undefined)
     add('prompt', `about ${about}`);
-  if (camera !== undefined) add('camera', `camera ${camera}`);
-  if (day !== undefined) add('day', `day ${day}`);
-  if (hour !== undefined) add('hour', `hour ${hourName(hour)}`);
+  if (camera !== undefined) add('camera', camera === NONE ? 'no camera in the name' : `camera ${camera}`);
+  if (day !== undefined) add('day', day === NONE ? 'no day in the name' : `day ${day}`);
+  if (hour !== undefined) add('hour', hour === NONE ? 'no time in the name' : `hour ${hourName(hour)}`);
   if (text !== undefined) add('text', `text “${text}”`);
   return conditions;
 }

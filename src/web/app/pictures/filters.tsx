@@ -1,5 +1,5 @@
 import type { ComponentChildren } from 'preact';
-import type { PictureQuery, PictureSort } from '../../../shared/picture-query.ts';
+import { NONE, type PictureQuery, type PictureSort } from '../../../shared/picture-query.ts';
 import type { PicturePage } from '../../api.ts';
 import { civilDay } from '../format.ts';
 import { useNarrow } from '../hooks.ts';
@@ -12,6 +12,7 @@ import { FAILURE_KINDS, kindWords, type PromptName } from './shown-answers.ts';
 const LISTED = 200;
 
 const ANY = { value: '', text: 'Any' };
+const UNTOLD = { value: NONE, text: 'Not in the name' };
 
 export interface FiltersProps {
   query: PictureQuery;
@@ -89,11 +90,11 @@ function Choices({ query, prompts, facts, onChange }: FiltersProps) {
         )}
       </Field>
       <Select
-        label="Without an answer"
+        label="No answer"
         value={query.error ?? ''}
         options={[
-          { value: '', text: 'Does not matter' },
-          { value: 'any', text: 'Any error' },
+          ANY,
+          { value: 'any', text: 'For any error' },
           { value: 'unasked', text: 'Not asked yet' },
           ...FAILURE_KINDS.map((kind) => ({ value: kind, text: capital(kindWords(kind)) })),
         ]}
@@ -106,6 +107,7 @@ function Choices({ query, prompts, facts, onChange }: FiltersProps) {
         options={[
           ANY,
           ...withChosen(facts?.days ?? [], query.day).map((day) => ({ value: day, text: civilDay(day) })),
+          UNTOLD,
         ]}
         onChange={(value) => set({ day: given(value) })}
       />
@@ -115,8 +117,9 @@ function Choices({ query, prompts, facts, onChange }: FiltersProps) {
         options={[
           ANY,
           ...Array.from({ length: 24 }, (_, hour) => ({ value: String(hour), text: hourName(hour) })),
+          UNTOLD,
         ]}
-        onChange={(value) => set({ hour: value === '' ? undefined : Number(value) })}
+        onChange={(value) => set({ hour: value === '' ? undefined : value === NONE ? NONE : Number(value) })}
       />
       <Select
         label="Order"
@@ -136,7 +139,9 @@ function Camera(props: {
   const tell = (value: string): void => props.onChange(value === '' ? undefined : value);
   if (props.cameras.length <= LISTED) {
     const options = withChosen(props.cameras, props.value).map((camera) => ({ value: camera, text: camera }));
-    return <Select label="Camera" value={props.value ?? ''} options={[ANY, ...options]} onChange={tell} />;
+    return (
+      <Select label="Camera" value={props.value ?? ''} options={[ANY, ...options, UNTOLD]} onChange={tell} />
+    );
   }
   return (
     <Field label="Camera">
@@ -150,6 +155,7 @@ function Camera(props: {
             onChange={({ currentTarget }) => tell(currentTarget.value.trim())}
           />
           <datalist id={`${id}-list`}>
+            <option value={NONE}>{UNTOLD.text}</option>
             {props.cameras.slice(0, 2000).map((camera) => (
               <option key={camera} value={camera} />
             ))}
@@ -162,6 +168,6 @@ function Camera(props: {
 
 /** What was chosen can be seen and taken back also when the run has no such thing. */
 const withChosen = (known: string[], chosen: string | undefined): string[] =>
-  chosen === undefined || known.includes(chosen) ? known : [chosen, ...known];
+  chosen === undefined || chosen === NONE || known.includes(chosen) ? known : [chosen, ...known];
 
 const capital = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1);

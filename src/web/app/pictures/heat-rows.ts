@@ -1,11 +1,11 @@
-import type { PictureQuery } from '../../../shared/picture-query.ts';
+import { NONE, type PictureQuery } from '../../../shared/picture-query.ts';
 import type { Summary } from '../../api.ts';
 import { civilDay } from '../format.ts';
 import { changed } from './filter.ts';
 import { hourName, type HeatRow } from './heat.ts';
 
 /**
- * The three heat tables of a summary. What a name does not tell cannot be asked for: those rows lead nowhere.
+ * The three heat tables of a summary, each row with the way to the pictures behind it.
  *
  * @param query of the pictures that are summed up
  * @param addressOf address of the pictures that a query finds
@@ -27,19 +27,19 @@ export function heatRows(
       ...row,
       key: camera ?? '',
       label: camera ?? 'No camera in the name',
-      hrefOf: camera === null ? null : hrefs({ camera }),
+      hrefOf: hrefs({ camera: camera ?? NONE }),
     })),
     hours: summary.hours.map(({ hour, ...row }) => ({
       ...row,
       key: String(hour),
       label: hour === null ? 'No time in the name' : hourName(hour),
-      hrefOf: hour === null ? null : hrefs({ hour }),
+      hrefOf: hrefs({ hour: hour ?? NONE }),
     })),
     days: summary.days.map(({ day, ...row }) => ({
       ...row,
       key: day ?? '',
       label: day === null ? 'No day in the name' : civilDay(day),
-      hrefOf: day === null ? null : hrefs({ day }),
+      hrefOf: hrefs({ day: day ?? NONE }),
     })),
   };
 }

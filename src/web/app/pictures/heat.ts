@@ -22,8 +22,8 @@ export interface HeatRow {
   label: string;
   pictures: number;
   cells: Record<string, Cell>;
-  /** Address of the row's pictures, or of those that matched a prompt; `null` where no query finds them. */
-  hrefOf: ((prompt: string | null) => string) | null;
+  /** Address of the row's pictures, or of those that matched a prompt. */
+  hrefOf: (prompt: string | null) => string;
 }
 
 const SHADES = 5;
