@@ -2,6 +2,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createExport, type ExportInput } from '../../src/client/export/export.ts';
 import type { ExportFormat } from '../../src/client/export/formats.ts';
+import type { Details } from '../../src/client/pictures/details.ts';
 import { openPictures } from '../../src/client/pictures/readers.ts';
 import { noCounts } from '../../src/shared/counts.ts';
 import type { AskResult, FailureKind, Plan, Progress, PromptResult } from '../../src/shared/types.ts';
@@ -91,6 +92,7 @@ export async function exported(
   root: string,
   format: ExportFormat,
   change: Partial<ExportInput> = {},
+  watched: (details: Details) => Details = (details) => details,
 ): Promise<string> {
   const place = join(root, '20261124_100000');
   const store = openFolderStore(place);
@@ -98,7 +100,14 @@ export async function exported(
   const progress = JSON.parse((await store.read('progress.json')) ?? '') as Progress;
   const run = { run: plan.run, root, place, plan, progress };
   const { index, details } = await openPictures(openFolderStore, run);
-  const input = { run, index, details, query: {}, generated: new Date('2026-11-24T12:00:00Z'), ...change };
+  const input = {
+    run,
+    index,
+    details: watched(details),
+    query: {},
+    generated: new Date('2026-11-24T12:00:00Z'),
+    ...change,
+  };
   let text = '';
   for await (const piece of createExport(format, input)) text += piece;
   return text;

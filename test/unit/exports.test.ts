@@ -111,6 +111,32 @@ describe('rows', () => {
     await expect(exported(root, 'csv', { query: { prompt: 'none' } })).rejects.toThrow(/crowd, pothole/);
   });
 
+  test('come while a text is still searched for', async () => {
+    const names = Array.from({ length: 400 }, (_, n) => `camera-${String(n).padStart(3, '0')}.jpg`);
+    writeRun(
+      root,
+      names.map((name) => ({ name, answers: { crowd: answered(), pothole: answered() } })),
+    );
+    let looked = 0;
+    const lookedAt: number[] = [];
+    const text = await exported(root, 'ndjson', { query: { text: 'camera' } }, (details) => ({
+      ...details,
+      async *streamRows(places) {
+        for await (const row of details.streamRows(places)) {
+          looked += 1;
+          yield row;
+        }
+      },
+      async *streamDetails(places) {
+        lookedAt.push(looked);
+        yield* details.streamDetails(places);
+      },
+    }));
+    expect(text.trim().split('\n')).toHaveLength(800);
+    expect(lookedAt[0]).toBe(20);
+    expect(lookedAt).toHaveLength(20);
+  });
+
   test('a run without pictures found is an empty list, and a table without lines', async () => {
     writeThree();
     const query = { camera: 'nobody' };

@@ -1,7 +1,8 @@
 import type { PictureQuery } from '../../shared/picture-query.ts';
 import type { Details } from '../pictures/details.ts';
 import type { RunIndex } from '../pictures/run-index.ts';
-import { selectWithText } from '../pictures/search.ts';
+import { searchPictures, selectWithText } from '../pictures/search.ts';
+import { select } from '../pictures/select.ts';
 import type { PictureRecord } from '../pictures/types.ts';
 import type { RecordedRun } from '../runs.ts';
 import { csvOf } from './csv.ts';
@@ -23,21 +24,25 @@ export interface ExportInput {
   generated: Date;
   /** For the HTML report; without it the report has no pictures. */
   thumbnail?: ThumbnailOf;
+  /** Ends it: nothing more is read. */
+  signal?: AbortSignal;
 }
 
 /** Pictures whose rows are given out together. */
 const AT_ONCE = 50;
 
 /**
- * A run's answers as text, in pieces and in flat memory however many there are. Holds neither a signed URL nor a key: a
+ * A run's answers as text, in pieces and in flat memory however many there are. Rows come while a text is still searched
+ * for; a report begins with its sums, and so after the search. Holds neither a signed URL nor a key: a
  * picture is named by its place. Throws a `PictureQueryError` for a prompt that the run has not, and an Error that names
- * a file of the run which is gone or damaged.
+ * a file of the run which is gone or damaged, and the signal's reason when it aborts a search.
  */
 export async function* createExport(
   format: ExportFormat,
   input: ExportInput,
 ): AsyncGenerator<string, void, undefined> {
-  const places = await selectWithText(input, input.query);
+  // A prompt that the run has not is told before anything is given out.
+  const places = select(input.index.pictures, input.query);
   switch (format) {
     case 'json':
       return yield* jsonOf(groupsOf(input, places));
@@ -46,22 +51,37 @@ export async function* createExport(
     case 'csv':
       return yield* csvOf(groupsOf(input, places));
     case 'html':
-      return yield* htmlOf(input, places);
+      return yield* htmlOf(input, await selectWithText(input, input.query, input.signal));
   }
 }
 
-async function* groupsOf(
-  { run, details, query }: ExportInput,
-  places: Int32Array,
-): AsyncGenerator<ExportRow[], void, undefined> {
-  let rows: ExportRow[] = [];
-  let pictures = 0;
-  for await (const picture of details.streamDetails(places)) {
-    rows.push(...rowsOf(run, picture, query.prompt));
-    pictures += 1;
-    if (pictures % AT_ONCE !== 0) continue;
-    yield rows;
-    rows = [];
+async function* groupsOf(input: ExportInput, all: Int32Array): AsyncGenerator<ExportRow[], void, undefined> {
+  const { run, details, query } = input;
+  for await (const places of foundIn(input, all)) {
+    let rows: ExportRow[] = [];
+    let pictures = 0;
+    for await (const picture of details.streamDetails(places)) {
+      rows.push(...rowsOf(run, picture, query.prompt));
+      pictures += 1;
+      if (pictures % AT_ONCE !== 0) continue;
+      yield rows;
+      rows = [];
+    }
+    if (rows.length > 0) yield rows;
   }
-  yield rows;
+}
+
+/** Of all that the rest of the query finds, what its text does: at once without one, else as the search goes on. */
+async function* foundIn(
+  input: ExportInput,
+  all: Int32Array,
+): AsyncGenerator<Iterable<number>, void, undefined> {
+  const { query, signal } = input;
+  if (query.text === undefined || query.text === '') {
+    yield all;
+    return;
+  }
+  for await (const { rows } of searchPictures(input, query, signal)) {
+    if (rows.length > 0) yield rows.map(({ at }) => at);
+  }
 }

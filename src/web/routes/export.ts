@@ -31,6 +31,7 @@ export function exportRoutes(page: Page): Hono<PageEnv> {
           ...{ run: recorded, index: reader.index, details: reader.details, query },
           generated: new Date(now()),
           thumbnail: (_at, picture) => thumbnail(recorded, picture),
+          signal,
         }),
       ),
     );
