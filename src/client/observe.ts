@@ -143,6 +143,10 @@ export function createObserver(options: {
   };
 }
 
+/** Why a look failed whose answer is encrypted under a key that is not here, for a person; `null`: for another reason. */
+export const unreadableBecause = (error: unknown): string | null =>
+  error instanceof CodecError ? error.message : null;
+
 /**
  * What the server knows of a run that has shown nothing yet: `null` when it does not say. Rejects with a
  * {@link CodecError} when a worker's complaint is encrypted under a key that is not here.

@@ -109,7 +109,7 @@ const NO_WORKER = 'No worker is there to do it, and the page starts none.';
  * @param otherAccount - Why the run cannot be started again with these settings.
  */
 export function whyNot(name: ActionName, sight: Sight, otherAccount: string | null, now: number): string {
-  const { recorded, standing, worker, elsewhere } = sight;
+  const { recorded, standing, worker, elsewhere, unreadable } = sight;
   const row = rowOf(sight, now);
   const missing = row.questions - row.answered;
   const isOver = standing !== 'running' && (standing !== 'unreachable' || hasEnded(recorded));
@@ -123,6 +123,8 @@ export function whyNot(name: ActionName, sight: Sight, otherAccount: string | nu
   if (name === 'resume' && isOver && nothingLeft(recorded, {})) {
     return 'Only answers that the model declined are missing; asking again asks those, too, when you choose so.';
   }
+  // To cancel it nothing of it has to be read.
+  if (unreadable !== null && name !== 'cancel') return unreadable;
   if (standing === 'unreachable') return NO_SERVER;
   if (worker !== true) return NO_WORKER;
   if (standing !== 'running' && elsewhere !== null) return `The run belongs to another server: ${elsewhere}.`;

@@ -95,6 +95,8 @@ export interface RunDetail extends RunRow {
   workflowId: string;
   /** Whether the workflow was asked now; otherwise all of this is its last record. */
   fresh: boolean;
+  /** Why what the workflow says cannot be read here, for a person: the keys that it is encrypted with are missing. */
+  unreadable: string | null;
   /** ISO 8601, UTC, of that record. */
   updatedAt: string | null;
   detail: Detail;

@@ -2,7 +2,7 @@ import type { Config } from '../config.ts';
 import { standingOf, type Standing } from '../client/control-run.ts';
 import type { Snapshot } from '../client/live-view.ts';
 import { lookLive } from '../client/look-at-run.ts';
-import { createObserver, type Observer } from '../client/observe.ts';
+import { createObserver, type Observer, unreadableBecause } from '../client/observe.ts';
 import { hasEnded, type RecordedRun, type Runs } from '../client/runs.ts';
 import type { OpenStore } from '../shared/result-store.ts';
 import type { Servers } from './servers.ts';
@@ -18,6 +18,8 @@ export interface Sight {
   worker: boolean | null;
   /** Its record says that another server has not ended it, and which. */
   elsewhere: string | null;
+  /** Why what its workflow says cannot be read here, for a person; its record is all there is then. `null`: nothing is in the way. */
+  unreadable: string | null;
   /** Its workflow in the Temporal Web UI, and that of a batch. */
   webUi(workflowId: string): string | null;
 }
@@ -61,6 +63,7 @@ export function createLive({ runs, servers, configOf, openStore, now }: LiveOpti
     standing: 'unreachable',
     worker: null,
     elsewhere: null,
+    unreadable: null,
     webUi: () => null,
   });
 
@@ -74,6 +77,7 @@ export function createLive({ runs, servers, configOf, openStore, now }: LiveOpti
     if (reached === null) return recordOnly(recorded);
     const { server, id, worker } = reached;
     const { workflowId } = recorded.plan;
+    let standing: Sight['standing'] = 'unreachable';
     if (keep.of !== server) {
       keep.of = server;
       keep.observer = createObserver({
@@ -88,6 +92,7 @@ export function createLive({ runs, servers, configOf, openStore, now }: LiveOpti
       const { is } = await server.client.withDeadline(Date.now() + DESCRIBE_MS, () =>
         standingOf(server.client, workflowId),
       );
+      standing = is;
       const theirs = recorded.progress?.server;
       return {
         recorded,
@@ -102,9 +107,13 @@ export function createLive({ runs, servers, configOf, openStore, now }: LiveOpti
           theirs === undefined || theirs.id === id || hasEnded(recorded) || is === 'running'
             ? null
             : theirs.label,
+        unreadable: null,
         webUi: server.webUi,
       };
-    } catch {
+    } catch (error) {
+      const unreadable = unreadableBecause(error);
+      if (unreadable !== null)
+        return { ...recordOnly(recorded), standing, worker, unreadable, webUi: server.webUi };
       servers.lost(config);
       return recordOnly(recorded);
     }

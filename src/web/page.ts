@@ -68,7 +68,7 @@ export function createPage(options: PageOptions): Page {
         actions: actions.possible(sight),
         webUi: sight.webUi(recorded.plan.workflowId),
       };
-      return detailOf({ recorded, live: seen }, about, now());
+      return detailOf({ recorded, live: seen, unreadable: sight.unreadable }, about, now());
     },
     closing: closing.signal,
     broke: (error) => logger.error({ problem: messageOf(error) }, 'page: a stream broke'),

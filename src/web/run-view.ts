@@ -2,7 +2,7 @@ import { failuresSeen, liveView, type Snapshot } from '../client/live-view.ts';
 import { summaryNow } from '../client/look-at-run.ts';
 import { honestState } from '../client/render/summary.ts';
 import type { RecordedRun } from '../client/runs.ts';
-import { noCounts } from '../shared/counts.ts';
+import { noCounts, questionsOf } from '../shared/counts.ts';
 import type { FailureKind, MinuteLine } from '../shared/types.ts';
 import type { Action, RunDetail, RunRow, ShownState } from './api.ts';
 
@@ -10,6 +10,8 @@ import type { Action, RunDetail, RunRow, ShownState } from './api.ts';
 export interface SeenRun {
   recorded: RecordedRun;
   live: Snapshot | null;
+  /** Why what its workflow says cannot be read here; then nobody knows better than its record. */
+  unreadable?: string | null;
 }
 
 const ENDED: readonly ShownState[] = ['complete', 'incomplete', 'cancelled', 'failed'];
@@ -18,13 +20,14 @@ const ENDED: readonly ShownState[] = ['complete', 'incomplete', 'cancelled', 'fa
 export const isEndShown = (state: ShownState): boolean => ENDED.includes(state);
 
 /** Pure: a run as the list shows it. */
-export function rowOf({ recorded, live }: SeenRun, now: number): RunRow {
+export function rowOf({ recorded, live, unreadable = null }: SeenRun, now: number): RunRow {
   const { run, plan } = recorded;
   const progress = live?.progress ?? recorded.progress;
   const summary = summaryNow({ recorded, live }, now);
   const counts = summary.counts ?? noCounts();
-  const questions = summary.images * plan.prompts.length;
-  const state = honestState(summary.state, counts, questions);
+  const questions = questionsOf(summary.images, plan.prompts.length, counts);
+  const recordedState = unreadable === null ? summary.state : (progress?.state ?? 'planning');
+  const state = honestState(recordedState, counts, questions);
   // The record's own time is as old as its last event; while calls can be made it goes on.
   const since = live !== null && state === 'running' ? now - Date.parse(live.progress.updatedAt) : 0;
   return {
@@ -93,6 +96,7 @@ export function detailOf(seen: SeenRun, about: About, now: number): RunDetail {
     ...rowOf(seen, now),
     workflowId: plan.workflowId,
     fresh: live !== null,
+    unreadable: seen.unreadable ?? null,
     updatedAt: progress?.updatedAt ?? null,
     detail: plan.detail,
     route: plan.route,

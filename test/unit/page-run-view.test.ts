@@ -128,6 +128,14 @@ describe('a run of its own', () => {
     });
   });
 
+  test('whose workflow cannot be read here is as its record says, and not given up', () => {
+    const seen = { recorded: recordedAs('running'), live: null };
+    expect(detailOf(seen, about, NOW)).toMatchObject({ state: 'interrupted', unreadable: null });
+    expect(detailOf({ ...seen, unreadable: 'The key k is missing.' }, about, NOW)).toMatchObject({
+      ...{ state: 'running', fresh: false, unreadable: 'The key k is missing.' },
+    });
+  });
+
   test('has the limits of its plan before anybody knows better', () => {
     const { limits } = detailOf({ recorded: recordedAs(null), live: null }, about, NOW);
     expect(limits).toEqual({ requestsPerMinute: 480, tokensPerMinute: 28_000, from: 'start' });
@@ -175,6 +183,9 @@ describe('what may be done from the page', () => {
     // Terminated by hand, or its server's database is gone.
     ['resume', { state: 'running', standing: 'closed' }, /^$/],
     ['pause', { state: 'running', standing: 'closed' }, /not under way/],
+    ['pause', { state: 'running', unreadable: 'The key k is missing.' }, /^The key k is missing.$/],
+    ['retry', { ...ended, unreadable: 'The key k is missing.' }, /^The key k is missing.$/],
+    ['cancel', { state: 'running', unreadable: 'The key k is missing.' }, /^$/],
     [
       'resume',
       { state: 'running', standing: 'unknown', elsewhere: 'the other one' },
@@ -188,6 +199,7 @@ describe('what may be done from the page', () => {
         standing: 'running',
         worker: true,
         elsewhere: null,
+        unreadable: null,
       },
       webUi: () => null,
       ...sight,
@@ -203,7 +215,7 @@ describe('what may be done from the page', () => {
         standing: 'closed',
         worker: true,
       },
-      ...{ elsewhere: null, webUi: () => null },
+      ...{ elsewhere: null, unreadable: null, webUi: () => null },
     };
     expect(whyNot('resume', seen, 'It asks another account.', NOW)).toBe('It asks another account.');
   });

@@ -68,6 +68,11 @@ function Run({ run }: { run: RunDetail }) {
         <Actions run={run} />
       </div>
       {run.block !== null && run.endedAt === null && <BlockedBanner block={run.block} />}
+      {run.unreadable !== null && (
+        <Notice title="The run’s workflow cannot be read here" tone="block">
+          <p>{run.unreadable}</p>
+        </Notice>
+      )}
       {run.warnings.length > 0 && (
         <Notice title={run.warnings.length === 1 ? 'To know about this run' : 'To know about this run:'}>
           {run.warnings.map((warning) => (

@@ -11,7 +11,7 @@ export function remaining(run: Pick<RunDetail, 'state' | 'remainingMs' | 'listin
 
 /** What a run does now or how it ended, and how old that knowledge is where it is not of this moment. */
 export function standing(
-  run: Pick<RunDetail, 'state' | 'fresh' | 'updatedAt' | 'answered' | 'questions' | 'failed'>,
+  run: Pick<RunDetail, 'state' | 'fresh' | 'unreadable' | 'updatedAt' | 'answered' | 'questions' | 'failed'>,
   now: number,
 ): string {
   const missing = run.questions - run.answered;
@@ -20,7 +20,11 @@ export function standing(
       ? `It has ended, and ${missingText(missing, run.failed)}.`
       : STATES[run.state].says;
   if (!isLive(run.state) || run.fresh || run.updatedAt === null) return said;
-  return `${said} Its workflow does not answer now; this is its record of ${roughly(
+  const why =
+    run.unreadable === null
+      ? 'Its workflow does not answer now'
+      : 'What its workflow says cannot be read here';
+  return `${said} ${why}; this is its record of ${roughly(
     Math.max(0, now - Date.parse(run.updatedAt)),
   )} ago (${dateTime(run.updatedAt)}).`;
 }
