@@ -35,9 +35,13 @@ describe('the chart', () => {
   });
 
   test.each([
-    [[10, 20], 100, 108],
+    [[10, 50], 100, 108],
     [[200], 100, 216],
     [[], 0, 1],
+    [[], 100, 108],
+    // What binds the run is another limit: this one would press its line flat.
+    [[24, 20], 100, 30],
+    [[25], 100, 108],
   ])('the axis of %j with limit %d ends at %d', (values, limit, top) => {
     expect(axisTop(values, limit)).toBeCloseTo(top);
   });
@@ -104,6 +108,7 @@ describe('how a run stands', () => {
   const run = {
     state: 'running' as ShownState,
     fresh: true,
+    unreadable: null,
     updatedAt: '2025-11-25T10:00:00.000Z',
     answered: 10,
     questions: 12,
@@ -118,6 +123,12 @@ describe('how a run stands', () => {
   test('a record says how old it is', () => {
     expect(standing({ ...run, fresh: false }, now)).toMatch(
       /^Pictures are being asked about\. .* record of 5 min ago \(.+\)\.$/,
+    );
+  });
+
+  test('a record stands in for a workflow that cannot be read here, too', () => {
+    expect(standing({ ...run, fresh: false, unreadable: 'A key is missing.' }, now)).toMatch(
+      /What its workflow says cannot be read here; this is its record of 5 min ago/,
     );
   });
 

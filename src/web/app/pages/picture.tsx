@@ -14,6 +14,7 @@ import { baseName } from '../pictures/shown-answers.ts';
 import { Stage } from '../pictures/stage.tsx';
 import { useQuery } from '../pictures/use-query.ts';
 import { useNewAnswers, useRun } from '../pictures/use-run.ts';
+import { Breakable } from '../ui/breakable.tsx';
 import { Button } from '../ui/button.tsx';
 import { Heading } from '../ui/heading.tsx';
 import { RunHead } from '../ui/layout.tsx';
@@ -49,6 +50,7 @@ export function PicturePage({ run, at }: { run: string; at: number }) {
     if (picture.next !== null) new Image().src = server.full(run, picture.next);
   }, [picture]);
 
+  const title = picture === null ? `Picture ${at + 1}` : baseName(picture.name);
   const grid = page.pictures(run, query);
   const step = (to: number | null | undefined): void => {
     // Steps are no places to go back to: back leads to where one came from.
@@ -68,7 +70,9 @@ export function PicturePage({ run, at }: { run: string; at: number }) {
   return (
     <>
       <RunHead run={run} current="pictures">
-        <Heading title={picture === null ? `Picture ${at + 1}` : baseName(picture.name)} />
+        <Heading title={title}>
+          <Breakable text={title} />
+        </Heading>
       </RunHead>
       {live.data?.block != null && (
         <div class="above">
@@ -183,7 +187,9 @@ function PictureFacts({ picture }: { picture: PictureDetail }) {
       {facts.map(([name, value]) => (
         <div key={name} class="fact">
           <dt>{name}</dt>
-          <dd class="anywhere">{value}</dd>
+          <dd class="anywhere">
+            <Breakable text={value} />
+          </dd>
         </div>
       ))}
       <div class="fact">

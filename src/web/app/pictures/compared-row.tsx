@@ -1,6 +1,7 @@
 import { Link } from 'wouter-preact';
 import type { Change, Comparison, ShownAnswer } from '../../api.ts';
 import { counted } from '../format.ts';
+import { Breakable } from '../ui/breakable.tsx';
 import { page } from './addresses.ts';
 import { answerWords, CHANGE_WORDS, type PromptName } from './shown-answers.ts';
 import { Thumb } from './thumb.tsx';
@@ -24,7 +25,9 @@ export function ComparedRow(props: { row: Row; left: string; right: string; prom
         </Link>
       </div>
       <div class="stack-s">
-        <h3 class="anywhere">{row.name}</h3>
+        <h3 class="anywhere">
+          <Breakable text={row.name} />
+        </h3>
         <p class="small row">
           <Link href={page.picture(left, row.left, {})}>In {left}</Link>
           <Link href={page.picture(right, row.right, {})}>In {right}</Link>

@@ -6,7 +6,7 @@ const FORMATS = [
   { format: 'csv', name: 'CSV', for: 'for a spreadsheet' },
   { format: 'html', name: 'HTML', for: 'report with small pictures, to be mailed' },
   { format: 'json', name: 'JSON', for: 'one document' },
-  { format: 'ndjson', name: 'NDJSON', for: 'one picture a line' },
+  { format: 'ndjson', name: 'NDJSON', for: 'one answer a line' },
 ] as const;
 
 /** Files of the pictures that the query finds. */

@@ -1,6 +1,7 @@
 import { useState } from 'preact/hooks';
 import { Link } from 'wouter-preact';
 import { count, counted, percent } from '../format.ts';
+import { Breakable } from '../ui/breakable.tsx';
 import { Button } from '../ui/button.tsx';
 import { FEW, type HeatCell, heatColumn, type HeatRow } from './heat.ts';
 import type { PromptName } from './shown-answers.ts';
@@ -38,19 +39,16 @@ export function HeatTable(props: { caption: string; head: string; rows: HeatRow[
             {shown.map((row, index) => (
               <tr key={row.key}>
                 <th scope="row" class="heat-key anywhere">
-                  {row.hrefOf === null ? row.label : <Link href={row.hrefOf(null)}>{row.label}</Link>}
+                  <Link href={row.hrefOf(null)}>
+                    <Breakable text={row.label} />
+                  </Link>
                 </th>
                 <td class="end">{count(row.pictures)}</td>
                 {prompts.map(({ id, name }, column) => {
                   const cell = columns[column]?.[index];
                   return (
                     cell && (
-                      <HeatData
-                        key={id}
-                        cell={cell}
-                        href={row.hrefOf?.(id) ?? null}
-                        about={`${name}, ${row.label}`}
-                      />
+                      <HeatData key={id} cell={cell} href={row.hrefOf(id)} about={`${name}, ${row.label}`} />
                     )
                   );
                 })}
@@ -66,7 +64,7 @@ export function HeatTable(props: { caption: string; head: string; rows: HeatRow[
   );
 }
 
-function HeatData({ cell, href, about }: { cell: HeatCell; href: string | null; about: string }) {
+function HeatData({ cell, href, about }: { cell: HeatCell; href: string; about: string }) {
   const { matches, answered, share, shade, few } = cell;
   if (share === null) {
     return (
@@ -86,7 +84,7 @@ function HeatData({ cell, href, about }: { cell: HeatCell; href: string | null; 
   const says = `${about}: ${percent(share)}${few ? `, of fewer than ${FEW} pictures` : ''}`;
   return (
     <td class={`heat heat-${shade} ${few ? 'heat-few' : ''}`} title={says}>
-      {href !== null && matches > 0 ? (
+      {matches > 0 ? (
         <Link href={href} class="heat-link">
           {figures}
           <span class="visually-hidden">, {about}</span>

@@ -76,8 +76,7 @@ export function useWindowRows(layout: GridLayout, margin: number, kept: number |
         rest = setTimeout(rested, REST_MS);
         const [at, to] = [performance.now(), offset()];
         if (at - mark.at >= GLANCE_MS) {
-          rushing.current =
-            Math.abs(to - mark.offset) / (at - mark.at) > window.innerHeight / GLANCE_MS;
+          rushing.current = Math.abs(to - mark.offset) / (at - mark.at) > window.innerHeight / GLANCE_MS;
           mark = { at, offset: to };
         }
         tell(to, true);

@@ -36,11 +36,23 @@ export function chartData(minutes: readonly MinuteLine[]): ChartData {
   return data;
 }
 
-/** The top of an axis: above both the limit and everything that was reached. */
+/** A run that stays below this part of a limit is bound by something else: its line would lie flat at the bottom. */
+const FAR_BELOW = 0.25;
+
+/** Whether the limit is so far above all that was reached that a drawing leaves it out. */
+export const isFarAbove = (limit: number, values: readonly number[]): boolean => {
+  const most = mostOf(values);
+  return most > 0 && most < limit * FAR_BELOW;
+};
+
+/** The top of an axis: above everything that was reached, and above the limit unless that {@link isFarAbove}. */
 export function axisTop(values: readonly number[], limit: number): number {
-  const most = values.reduce((top, value) => Math.max(top, value), limit);
-  return most === 0 ? 1 : most * 1.08;
+  const most = mostOf(values);
+  if (isFarAbove(limit, values)) return most * 1.25;
+  return most === 0 && limit === 0 ? 1 : Math.max(most, limit) * 1.08;
 }
+
+const mostOf = (values: readonly number[]): number => values.reduce((top, value) => Math.max(top, value), 0);
 
 /** A row of the chart's table. */
 export interface MinuteRow {

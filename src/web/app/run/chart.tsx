@@ -5,10 +5,22 @@ import { clock, compact, count, counted, dateTime, duration } from '../format.ts
 import { useMedia } from '../hooks.ts';
 import { Table } from '../ui/table.tsx';
 import { theme } from '../ui/theme.tsx';
-import { axisTop, type ChartData, chartData, minuteRows, peaks } from './chart-data.ts';
+import { axisTop, type ChartData, chartData, isFarAbove, minuteRows, peaks } from './chart-data.ts';
 
 const HEIGHT = 150;
 const AXIS_WIDTH = 52;
+
+const MINUTE = 60;
+const HOUR = 60 * MINUTE;
+const DAY = 24 * HOUR;
+/** Between two times below the axis, in seconds: none is named twice, for they are named by the minute. */
+const TIME_STEPS = [
+  ...[1, 2, 5, 10, 15, 30].map((n) => n * MINUTE),
+  ...[1, 2, 3, 6, 12].map((n) => n * HOUR),
+  ...[1, 2, 7, 14, 28].map((n) => n * DAY),
+];
+/** Between two figures beside it: there is no half request. */
+const STEPS = Array.from({ length: 10 }, (_, zeros) => [1, 2, 5].map((n) => n * 10 ** zeros)).flat();
 
 /** What one panel shows: a figure a minute against its limit. */
 interface Panel {
@@ -81,7 +93,10 @@ function sentence(minutes: MinuteLine[], limits: Limits): string {
 
 function readout(panel: Panel, data: ChartData, index: number | null): string {
   const seconds = index === null ? undefined : data.at[index];
-  if (index === null || seconds === undefined) return `limit ${count(panel.limit)}`;
+  if (index === null || seconds === undefined) {
+    const beyond = isFarAbove(panel.limit, panel.values(data)) ? ', far above what is drawn' : '';
+    return `limit ${count(panel.limit)}${beyond}`;
+  }
   const refused = panel.unit === 'requests' ? (data.rateLimited[index] ?? 0) : 0;
   return (
     `${clock(seconds * 1000)}: ${count(panel.values(data)[index] ?? 0)} of ${count(panel.limit)}` +
@@ -161,10 +176,22 @@ function optionsOf(options: {
     height: HEIGHT,
     legend: { show: false },
     cursor: { y: false, drag: { x: false, y: false }, points: { show: false }, sync: { key: options.sync } },
-    scales: { x: { time: true }, y: { range: (_plot, _min, max) => [0, axisTop([max], limit.current)] } },
+    scales: {
+      x: { time: true },
+      // The second column alone: the limit, which is in the third, may be left out.
+      y: {
+        range: ({ data }) => [
+          0,
+          axisTop(
+            Array.from(data[1] ?? [], (value) => value ?? 0),
+            limit.current,
+          ),
+        ],
+      },
+    },
     axes: [
-      { ...axis, values: (_plot, splits) => timesOf(splits), space: 72 },
-      { ...axis, values: (_plot, splits) => splits.map(compact), size: AXIS_WIDTH, space: 32 },
+      { ...axis, incrs: TIME_STEPS, values: (_plot, splits) => timesOf(splits), space: 72 },
+      { ...axis, incrs: STEPS, values: (_plot, splits) => splits.map(compact), size: AXIS_WIDTH, space: 32 },
     ],
     series: [
       {},

@@ -41,7 +41,7 @@ export function Matches({ run }: { run: RunDetail }) {
               )}
             </th>
             <td class={matches > 0 ? 'end matched' : 'end muted'}>{count(matches)}</td>
-            <td class="end muted">{percent(shareOf(matches, run.pictures))}</td>
+            <td class="end muted nowrap">{percent(shareOf(matches, run.pictures))}</td>
             <td class="bar-column">
               <Bar share={matches / most} />
             </td>

@@ -18,7 +18,7 @@ export function ProgressCard({ run }: { run: RunDetail }) {
         <Progress label="Answers" done={run.answered} failed={run.failed} total={run.questions} />
         <Figures>
           <Figure
-            name="Pictures with every answer"
+            name="Complete pictures"
             note={run.listing ? `of ${count(run.pictures)} found so far` : `of ${count(run.pictures)}`}
           >
             {count(run.picturesComplete)}

@@ -15,8 +15,12 @@ export function NameCell({ row }: { row: RunRow }) {
       <Link href={runPath(row.run)} class="run-name">
         {row.run}
       </Link>
-      {row.simulated && <SimulatedBadge />}
-      {row.model !== '' && <span class="small muted">{row.model}</span>}
+      {(row.simulated || row.model !== '') && (
+        <span class="row">
+          {row.model !== '' && <span class="small muted">{row.model}</span>}
+          {row.simulated && <SimulatedBadge />}
+        </span>
+      )}
     </>
   );
 }

@@ -75,7 +75,7 @@ export function RunTable({ rows, search, sort, chosen, onChoose }: ListProps) {
                   </div>
                 </td>
                 <td class="end nowrap">{duration(row.activeMs)}</td>
-                <td class="end nowrap">
+                <td class="end runs-started">
                   <Started iso={row.startedAt} />
                 </td>
               </>
