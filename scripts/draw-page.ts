@@ -2,12 +2,12 @@
  * Takes the pictures of the page: `npm run page:pictures`. Those of the README go to `docs/images/page/`; with
  * `-- --all FOLDER` every page in every state, at two widths and in two themes, goes to a folder to be looked at.
  *
- * The runs are made for it: drawn streets, with the answers that the simulator gives about them.
+ * The runs are made for it: drawn streets in a bucket (of an emulator), with the answers that the simulator gives about
+ * them. The program is called by the name that an installed one has.
  */
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { mkdir, writeFile } from 'node:fs/promises';
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import sharp from 'sharp';
@@ -15,6 +15,8 @@ import type { Page } from 'playwright-core';
 import { type FixtureRun, writeRun } from '../bench/page-fixture.ts';
 import { drawStreets, outcomeOf, type Street, streetName, streetPrompts } from '../bench/page-street.ts';
 import type { FailureKind, Prompt } from '../src/shared/types.ts';
+import { createGcs } from '../src/worker/adapters/gcs.ts';
+import { createOpenStore } from '../src/worker/adapters/open-store.ts';
 import {
   openBrowser,
   overflow,
@@ -24,11 +26,15 @@ import {
   VIEWS,
   viewOf,
 } from '../test/helpers/browser.ts';
+import { type FakeGcs, startFakeGcs } from '../test/helpers/fake-gcs.ts';
 import { startPageServer } from '../test/helpers/page-server.ts';
 
 const PICTURES = fileURLToPath(new URL('../docs/images/page/', import.meta.url));
 const MOST_BYTES = 150_000;
 const STREETS = 60;
+const BUCKET = 'city-cameras';
+const SOURCE = `gs://${BUCKET}/november/`;
+const RESULTS = `gs://${BUCKET}/results`;
 
 const { values } = parseArgs({ options: { all: { type: 'string' } } });
 
@@ -57,6 +63,7 @@ const README: { name: string; path: string; view: View }[] = [
   { name: 'pictures', path: `/runs/${RUNS.main}/pictures`, view: viewOf('desk', 'light') },
   { name: 'picture', path: `/runs/${RUNS.main}/pictures/11`, view: viewOf('desk', 'light') },
   { name: 'summary', path: `/runs/${RUNS.main}/summary`, view: viewOf('desk', 'light') },
+  { name: 'compare', path: `/compare/${RUNS.main}/${RUNS.other}`, view: viewOf('desk', 'dark') },
   { name: 'pictures-phone', path: `/runs/${RUNS.main}/pictures`, view: viewOf('phone', 'dark') },
 ];
 
@@ -75,7 +82,7 @@ const LOADED: Shot[] = [
   { name: 'pictures', path: main('/pictures') },
   { name: 'pictures, filtered', path: main(`/pictures${potholes}`) },
   { name: 'pictures, text', path: main('/pictures?text=clock') },
-  { name: 'pictures, nothing found', path: main('/pictures?camera=none') },
+  { name: 'pictures, nothing found', path: main('/pictures?camera=nobody') },
   { name: 'pictures, wrong address', path: main('/pictures?count=none') },
   { name: 'pictures, blocked', path: `/runs/${RUNS.blocked}/pictures` },
   { name: 'pictures, one picture', path: `/runs/${RUNS.one}/pictures` },
@@ -117,24 +124,33 @@ const WAITING: Shot[] = [
 
 const EMPTY: Shot[] = [{ name: 'runs, empty', path: '/' }];
 
-async function makeRuns(folder: string): Promise<string> {
+async function makeRuns(gcs: FakeGcs): Promise<void> {
   const prompts = await streetPrompts();
   const streets = (await drawStreets(STREETS, prompts)).sort((a, b) =>
     streetName(a.sample) < streetName(b.sample) ? -1 : 1,
   );
-  const source = join(folder, 'pictures');
-  mkdirSync(source, { recursive: true });
-  for (const street of streets) writeFileSync(join(source, streetName(street.sample)), street.jpeg);
-  const root = join(folder, 'results');
+  await gcs.createBucket(BUCKET);
+  const images = await Promise.all(
+    streets.map(async ({ sample, jpeg }) => {
+      const name = streetName(sample);
+      const generation = await gcs.put(BUCKET, `november/${name}`, jpeg);
+      return { name, identity: `${SOURCE}${name}#${generation}`, bytes: jpeg.length };
+    }),
+  );
+  const imageOf = (n: number): (typeof images)[number] => {
+    const image = images[n % images.length];
+    if (image === undefined) throw new Error('no picture');
+    return image;
+  };
 
   const base = (change: Partial<FixtureRun> & Pick<FixtureRun, 'run' | 'startedAt'>): FixtureRun => ({
-    root,
-    source,
+    root: RESULTS,
+    source: SOURCE,
     pictures: streets.length,
     prompts,
     // Six calls of 1,480 tokens at 28,000 tokens a minute.
     msPerPicture: 19_000,
-    image: (n) => imageOf(streets, n),
+    image: imageOf,
     outcome: (n, prompt, startedAt) => outcomeOf(streetOf(streets, n), n, prompt, { startedAt }),
     ...change,
   });
@@ -165,11 +181,8 @@ async function makeRuns(folder: string): Promise<string> {
       run: RUNS.other,
       startedAt: '2025-11-26T20:30:00.000Z',
       plan: { model: 'gpt-4o-mini', prompts: prompts.map(reworded) },
-      // What is no longer what was listed is not shown.
-      image: (n) => {
-        const image = imageOf(streets, n);
-        return n % 9 === 0 ? { ...image, bytes: image.bytes + 1 } : image;
-      },
+      // Of a generation that is gone: what is no longer what was listed is not shown.
+      image: (n) => (n % 9 === 0 ? { ...imageOf(n), identity: `${SOURCE}${imageOf(n).name}#1` } : imageOf(n)),
       outcome: (n, prompt, startedAt) =>
         outcomeOf(streetOf(streets, n % 7 === 3 ? n + 1 : n), n, prompt, { startedAt }),
     }),
@@ -195,14 +208,13 @@ async function makeRuns(folder: string): Promise<string> {
       progress: () => ({ state: 'cancelled' }),
     }),
   ];
+  const openStore = createOpenStore(createGcs({ apiEndpoint: gcs.endpoint }));
   for (const run of runs) {
+    const store = openStore(`${RESULTS}/${run.run}`);
     await writeRun(run, async (path, text) => {
-      const file = join(root, run.run, path);
-      await mkdir(dirname(file), { recursive: true });
-      await writeFile(file, text);
+      await store.create(path, text);
     });
   }
-  return root;
 }
 
 const reworded = (prompt: Prompt): Prompt =>
@@ -212,11 +224,6 @@ function streetOf(streets: Street[], n: number): Street {
   const street = streets[n % streets.length];
   if (street === undefined) throw new Error('no street');
   return street;
-}
-
-function imageOf(streets: Street[], n: number): { name: string; identity: string; bytes: number } {
-  const { sample, identity, jpeg } = streetOf(streets, n);
-  return { name: streetName(sample), identity, bytes: jpeg.length };
 }
 
 async function take(
@@ -232,7 +239,7 @@ async function take(
     if (shot.server === 'slow') await page.route('**/api/compare/**', () => undefined);
     if (shot.server === 'failing') {
       const body = JSON.stringify({
-        problem: 'The results place gs://city-cameras/results cannot be read: no permission.',
+        problem: `The results place ${RESULTS} cannot be read: no permission.`,
       });
       const answer = { status: 502, contentType: 'application/json', body };
       await page.route(/\/api\/(runs|compare)/, (route) => route.fulfill(answer));
@@ -254,15 +261,25 @@ async function take(
 }
 
 const folder = mkdtempSync(join(tmpdir(), 'page-pictures-'));
+const program = join(folder, 'image-analysis');
+symlinkSync(resolve('dist/cli.js'), program);
+const gcs = await startFakeGcs();
 const browser = await openBrowser();
 try {
-  const root = await makeRuns(folder);
+  await makeRuns(gcs);
   const serve = (results: string): ReturnType<typeof startPageServer> =>
     startPageServer({
+      program,
       cwd: folder,
-      env: { RESULTS: results, DATA_DIR: join(folder, 'data'), LOG_LEVEL: 'error' },
+      env: {
+        RESULTS: results,
+        DATA_DIR: join(folder, 'data'),
+        LOG_LEVEL: 'error',
+        STORAGE_EMULATOR_HOST: gcs.endpoint,
+        GOOGLE_APPLICATION_CREDENTIALS: gcs.credentialsFile,
+      },
     });
-  const server = await serve(root);
+  const server = await serve(RESULTS);
   const { all } = values;
   if (all === undefined) {
     mkdirSync(PICTURES, { recursive: true });
@@ -276,13 +293,15 @@ try {
     }
   } else {
     mkdirSync(all, { recursive: true });
-    const empty = await serve(join(folder, 'empty'));
+    const empty = await serve(`gs://${BUCKET}/nothing-yet`);
     for (const view of VIEWS) {
       for (const shot of [...LOADED, ...WAITING, ...EMPTY]) {
         const url = EMPTY.includes(shot) ? empty.url : server.url;
         const name = `${shot.name} - ${view.name}`.replaceAll(', ', '-').replaceAll(' ', '_');
         try {
-          writeFileSync(join(all, `${name}.png`), await take(browser, url, shot, view, true));
+          // Of a grid no more is drawn than somebody has scrolled to: its picture is that of the window.
+          const whole = !shot.name.startsWith('pictures');
+          writeFileSync(join(all, `${name}.png`), await take(browser, url, shot, view, whole));
         } catch (error) {
           console.log(`${name}: ${error instanceof Error ? error.message.split('\n')[0] : String(error)}`);
         }
@@ -293,5 +312,6 @@ try {
   await server.close();
 } finally {
   await browser.close();
+  await gcs.close();
   rmSync(folder, { recursive: true, force: true });
 }

@@ -23,8 +23,16 @@ export async function startPageServer(options: {
   cwd: string;
   env: Record<string, string>;
   args?: string[];
+  /** File of the program, by whose name its command lines call it; the one that was built by default. */
+  program?: string;
 }): Promise<PageServer> {
-  const command = [resolve('dist/cli.js'), 'serve', '--port', '0', ...(options.args ?? [])];
+  const command = [
+    options.program ?? resolve('dist/cli.js'),
+    'serve',
+    '--port',
+    '0',
+    ...(options.args ?? []),
+  ];
   const child = spawn(process.execPath, command, {
     cwd: options.cwd,
     env: { PATH: process.env.PATH ?? '', HOME: process.env.HOME ?? '', ...options.env },
