@@ -150,7 +150,8 @@ describe('docker-compose.yml', () => {
       const needed = services[name];
       expect(needed, name).toBeDefined();
       if (condition === 'service_healthy') expect(needed?.healthcheck, name).toBeDefined();
-      if (condition === 'service_completed_successfully') expect(needed?.entrypoint?.[0], name).toBe('/bin/sh');
+      if (condition === 'service_completed_successfully')
+        expect(needed?.entrypoint?.[0], name).toBe('/bin/sh');
       // A service of a profile is there only with it.
       const isOptional = needed?.profiles !== undefined && services[waiter]?.profiles === undefined;
       expect(required, `${waiter} needs ${name}`).toBe(isOptional ? false : undefined);
@@ -181,14 +182,18 @@ describe('docker-compose.yml', () => {
     // Unset, answers lie below the results: in the same volume.
     expect(worker?.environment?.['ANSWERS']).toBe('${ANSWERS:-}');
     expect(readConfig({ RESULTS: '/results', ANSWERS: '' }, '/app').answers).toBe('/results/.answers');
-    const own = { worker: Object.keys(worker?.environment ?? {}), page: Object.keys(page?.environment ?? {}) };
+    const own = {
+      worker: Object.keys(worker?.environment ?? {}),
+      page: Object.keys(page?.environment ?? {}),
+    };
     const shared = own.worker.filter((name) => own.page.includes(name));
     for (const name of shared) expect(page?.environment?.[name], name).toBe(worker?.environment?.[name]);
     expect(own.page.filter((name) => !shared.includes(name))).toEqual(['PAGE_TOKEN_FILE']);
   });
 
   test('what can be made again is kept in memory', () => {
-    const writable = (service: typeof worker): string[] => service?.tmpfs?.map((path) => path.split(':')[0] ?? '') ?? [];
+    const writable = (service: typeof worker): string[] =>
+      service?.tmpfs?.map((path) => path.split(':')[0] ?? '') ?? [];
     for (const service of [worker, page]) {
       expect(writable(service)).toContain('/cache');
       expect(service?.environment).toMatchObject({ DATA_DIR: '/cache', CACHE_DIR: '/cache' });
@@ -216,7 +221,9 @@ describe('docker-compose.yml', () => {
     const isLeft = (name: string): boolean =>
       !given.includes(name) && NOT_GIVEN[name] === undefined && !name.startsWith('TEMPORAL_TLS');
     expect(settings.filter(isLeft)).toEqual([]);
-    expect(Object.keys(NOT_GIVEN).filter((name) => given.includes(name) || !settings.includes(name))).toEqual([]);
+    expect(Object.keys(NOT_GIVEN).filter((name) => given.includes(name) || !settings.includes(name))).toEqual(
+      [],
+    );
   });
 
   test('what it gives them is what the program takes', () => {
@@ -249,7 +256,9 @@ describe('docker-compose.yml', () => {
   test('health is asked for where it is told', () => {
     const asked = (service: typeof worker): string => service?.healthcheck?.test.join(' ') ?? '';
     const portOf = (address: unknown): string => String(address).split(':')[1] ?? '';
-    expect(asked(worker)).toContain(`http://127.0.0.1:${portOf(worker?.environment?.['HEALTH_ADDRESS'])}/readyz`);
+    expect(asked(worker)).toContain(
+      `http://127.0.0.1:${portOf(worker?.environment?.['HEALTH_ADDRESS'])}/readyz`,
+    );
     const flag = (service: typeof worker, name: string): string | undefined =>
       service?.command?.[service.command.indexOf(name) + 1];
     expect(asked(page)).toContain(`http://127.0.0.1:${flag(page, '--port')}'`);
