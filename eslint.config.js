@@ -74,7 +74,8 @@ const filesOf = (layer) => [`src/${layer}/**/*.ts`, `src/${layer}.ts`];
 /** The page's application runs in a browser: of ours it sees what it says to its server, and pure rules. */
 const IN_BROWSER = [
   {
-    regex: '^(\\.\\./)+(client|codec|connection|workflows|activities|worker|simulator|config|logger|cli)(/|\\.ts$)',
+    regex:
+      '^(\\.\\./)+(client|codec|connection|workflows|activities|worker|simulator|config|logger|cli)(/|\\.ts$)',
     message: 'src/web/app may import: shared, ../api.ts, its own files.',
   },
   { regex: NODE, message: 'There is no Node in a browser.' },

@@ -13,7 +13,7 @@ import { SettingError } from './config/setting-error.ts';
 import { TASK_QUEUE } from './shared/names.ts';
 import type { Account, Detail, LimitSettings } from './shared/types.ts';
 
-export { NO_ACCESS, accessSecrets, type Pem, type TemporalAccess } from './config/access.ts';
+export { accessSecrets, HEADER_PREFIX, NO_ACCESS, type Pem, type TemporalAccess } from './config/access.ts';
 export { SettingError } from './config/setting-error.ts';
 
 /** Every setting of the program, read once; nothing else reads the environment. */

@@ -96,7 +96,8 @@ const UNVERIFIED = 'TEMPORAL_TLS_DISABLE_HOST_VERIFICATION';
 const PEMS = ['CLIENT_CERT', 'CLIENT_KEY', 'SERVER_CA_CERT'] as const;
 type PemName = (typeof PEMS)[number];
 
-const HEADER_PREFIX = 'TEMPORAL_GRPC_META_';
+/** What the variables begin with whose rest names a header of every call. */
+export const HEADER_PREFIX = 'TEMPORAL_GRPC_META_';
 
 /**
  * Reads the settings of access. Looks at no file. Throws a {@link SettingError}, which never holds a value that may be

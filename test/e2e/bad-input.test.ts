@@ -121,7 +121,7 @@ test('wrong use and wrong settings end with status 2 and name what is wrong, its
   const nobody = await place.run(['run', 'pictures', '--address', '127.0.0.1:1']);
   expect(nobody.code).toBe(1);
   expect(nobody.err).toMatch(
-    /no Temporal server answers at 127\.0\.0\.1:1 \(.*--address\): start it, correct/,
+    /No Temporal server answers at 127\.0\.0\.1:1: nothing listens there .*Start it, correct .*--address/,
   );
   expect(simulator.ledger).toHaveLength(0);
 });

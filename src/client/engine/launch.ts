@@ -1,5 +1,5 @@
 import { dirname, join } from 'node:path';
-import { environmentOf, NO_ACCESS, readConfig, type Config } from '../../config.ts';
+import { environmentOf, HEADER_PREFIX, NO_ACCESS, readConfig, type Config } from '../../config.ts';
 import { DEMO_TASK_QUEUE } from '../../shared/names.ts';
 import type { Deps } from '../deps.ts';
 import { databaseOf } from './database.ts';
@@ -70,11 +70,15 @@ export async function launchEngine(
       return {
         file,
         args: [...args, 'engine', '--temporal', path],
-        env: { ...deps.env, ...environmentOf(config) },
+        env: { ...withoutHeaders(deps.env), ...environmentOf(config) },
       };
     },
   });
 }
+
+/** Headers are meant for a cluster, and the list of settings does not name them all. */
+const withoutHeaders = (env: NodeJS.ProcessEnv): NodeJS.ProcessEnv =>
+  Object.fromEntries(Object.entries(env).filter(([name]) => !name.startsWith(HEADER_PREFIX)));
 
 /** Where the server's program is from, for a person: it was downloaded once, or is one of theirs. */
 const startedFrom = (origin: string, path: string): string =>
