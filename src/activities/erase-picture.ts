@@ -100,10 +100,15 @@ async function forgetFailures(store: ResultStore, names: readonly string[]): Pro
   if (text === null) return;
   const progress = parsed<Progress>(text, `${store.place}/${files.progress}`);
   const recentFailures = progress.recentFailures.filter(
-    ({ image, message }) => !names.some((name) => image === name.slice(-NAME_SHOWN) || message.includes(name)),
+    ({ image, message }) =>
+      !names.some((name) => image === name.slice(-NAME_SHOWN) || message.includes(name)),
   );
   const updatedAt = new Date(Date.parse(progress.updatedAt) + 1).toISOString();
-  await store.replace(files.progress, [`${JSON.stringify({ ...progress, updatedAt, recentFailures })}\n`], text);
+  await store.replace(
+    files.progress,
+    [`${JSON.stringify({ ...progress, updatedAt, recentFailures })}\n`],
+    text,
+  );
 }
 
 const withPages = (runFiles: RunFiles, change: (page: ImagePage) => ImagePage): RunFiles => ({

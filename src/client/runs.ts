@@ -38,7 +38,8 @@ export const hasEnded = ({ progress }: RecordedRun): boolean => progress !== nul
 
 /** Every question of every picture is answered. */
 export const isComplete = ({ progress }: RecordedRun): boolean =>
-  progress?.state === 'complete' && progress.counts.answered >= questionsOf(progress.images, progress.promptsPerImage, progress.counts);
+  progress?.state === 'complete' &&
+  progress.counts.answered >= questionsOf(progress.images, progress.promptsPerImage, progress.counts);
 
 export function createRuns(options: { root: string; openStore: OpenStore; listRuns: ListRuns }): Runs {
   const { root, openStore, listRuns } = options;

@@ -74,9 +74,7 @@ export function purgedPage(
   const names = new Set(page.images.filter((_, index) => gone.has(index)).map(({ name }) => name));
   return {
     ...page,
-    images: page.images.map((image, index) =>
-      gone.has(index) ? purgedRef(page.page, index, hash) : image,
-    ),
+    images: page.images.map((image, index) => (gone.has(index) ? purgedRef(page.page, index, hash) : image)),
     next: page.next !== null && names.has(page.next) && nextIsListed ? 'purged' : page.next,
   };
 }

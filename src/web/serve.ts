@@ -19,7 +19,8 @@ export const thumbnailsOf = (read: ReadPicture, dataDir: string): ThumbnailOf =>
   });
 
 /** Removes all that are kept below a data folder; says how many there were. */
-export const clearThumbnailsOf = (dataDir: string): Promise<number> => clearThumbnails(thumbnailFolder(dataDir));
+export const clearThumbnailsOf = (dataDir: string): Promise<number> =>
+  clearThumbnails(thumbnailFolder(dataDir));
 
 /** Serves the page with the settings of a command. Throws as `startPage` and `readToken` do. */
 export async function servePage(

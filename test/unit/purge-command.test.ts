@@ -43,7 +43,10 @@ test.each([
   [['--older-than', '30d', '--picture', uriOf(1)], /^purge takes one of two/],
   [['--older-than', 'a month'], /^--older-than is "a month": give hours, days or weeks/],
   [['--older-than', '-1d'], /^--older-than is "-1d"/],
-  [['--picture', 'camera.jpg'], /^--picture is "camera.jpg": give the picture's address .* gs:\/\/bucket\/object/],
+  [
+    ['--picture', 'camera.jpg'],
+    /^--picture is "camera.jpg": give the picture's address .* gs:\/\/bucket\/object/,
+  ],
   [['--picture', '/nowhere/camera.jpg'], /^--picture is "\/nowhere\/camera.jpg": no run below .*results/],
 ])('purge %j', async (args, problem) => {
   await keptRun('first');
@@ -74,13 +77,22 @@ describe('one picture', () => {
     await keptRun('first');
     await keptRun('second');
     const { out, status } = await purge(['--picture', uriOf(2), '--yes']);
-    expect(out).toMatch(/^- NOT the histories of run first in Temporal, which cannot be reached: no embedded/m);
+    expect(out).toMatch(
+      /^- NOT the histories of run first in Temporal, which cannot be reached: no embedded/m,
+    );
     expect(out).toMatch(/^NOT finished:\n- The histories of run second may still hold/m);
     expect(out).toMatch(/^What this command does not reach.*\n- the picture itself/m);
     expect(status).toBe(3);
     const again = await purge(['--picture', uriOf(2), '--yes', '--json']);
-    const [plan, end] = again.out.trim().split('\n').map((line) => JSON.parse(line) as Record<string, unknown>);
-    expect(plan).toMatchObject({ event: 'plan', picture: uriOf(2), runs: [{ run: 'second' }, { run: 'first' }] });
+    const [plan, end] = again.out
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line) as Record<string, unknown>);
+    expect(plan).toMatchObject({
+      event: 'plan',
+      picture: uriOf(2),
+      runs: [{ run: 'second' }, { run: 'first' }],
+    });
     expect(end).toMatchObject({ event: 'end', answers: 0, executions: 0 });
   });
 
@@ -99,14 +111,24 @@ describe('one picture', () => {
       await keptRun('first');
       await keptRun('second', { state });
       const before = await everything();
-      const address = `127.0.0.1:${await freePort()}`;
-      const { err, status } = await purge(['--picture', uriOf(2), '--yes', '--address', address]);
-      expect(err).toMatch(/^Nothing was purged\.\nRun second holds the picture.*no Temporal server answers at/);
+      const { err, status } = await purge(['--picture', uriOf(2), '--yes']);
+      expect(err).toMatch(/^Nothing was purged\.\nRun second holds the picture.*no embedded Temporal server/);
       expect(err).toContain('image-analysis cancel second');
+      expect(err).not.toContain('Run first');
       expect(status).toBe(2);
       expect(await everything()).toBe(before);
     },
   );
+
+  test('is purged from files while a named server does not answer, and that is said', async () => {
+    await keptRun('first');
+    const address = `127.0.0.1:${await freePort()}`;
+    const { out, status } = await purge(['--picture', uriOf(2), '--yes', '--address', address]);
+    expect(out).toContain(`no Temporal server answers at ${address}`);
+    expect(out).toMatch(/^NOT finished:/m);
+    expect(status).toBe(3);
+    expect(await everything()).not.toContain('jane-doe-2.jpg');
+  }, 20_000);
 });
 
 describe('by age', () => {

@@ -13,6 +13,10 @@ import { planOf, progressOf } from './client-data.ts';
 /** Two pages of three and of two pictures, in batches of two: batches 0 to 2, of which the last one has asked nothing. */
 const SIZES = [3, 2];
 const BATCH_SIZE = 2;
+const PROMPTS = [
+  { id: 'crowd', name: 'Crowd Detection', text: 'How many people?' },
+  { id: 'pothole', name: 'Pothole Detection', text: 'How many holes?' },
+];
 
 /** Directory and name tell a person, as a careless camera's do. */
 export const nameOf = (n: number): string => `kerb/jane-doe-${n}.jpg`;
@@ -54,7 +58,7 @@ export async function makeRun(
 ): Promise<Plan> {
   const run = results.split('/').at(-1) ?? '';
   const workflowId = `image-analysis-${run}`;
-  const plan = planOf({ run, workflowId, results, batchSize: BATCH_SIZE, ...change });
+  const plan = planOf({ run, workflowId, results, batchSize: BATCH_SIZE, prompts: PROMPTS, ...change });
   const store = openStore(results);
   const runJson = `${JSON.stringify(plan, null, 2)}\n`;
   await store.create(files.run, runJson);

@@ -73,7 +73,10 @@ describe('a tombstone', () => {
   test('takes the place of a cursor that is its name only where nobody needs it', () => {
     const image = { name: 'b.jpg', uri: '/b.jpg', identity: 'x', bytes: 1 };
     const page = { page: 0, images: [image], skipped: [], next: 'b.jpg' };
-    expect(purgedPage(page, [0], 'ff', true)).toMatchObject({ next: 'purged', images: [{ uri: '', bytes: 0 }] });
+    expect(purgedPage(page, [0], 'ff', true)).toMatchObject({
+      next: 'purged',
+      images: [{ uri: '', bytes: 0 }],
+    });
     expect(purgedPage(page, [0], 'ff', false).next).toBe('b.jpg');
     expect(purgedPage({ ...page, next: null }, [0], 'ff', true).next).toBe(null);
   });
@@ -268,7 +271,8 @@ describe.each(['a folder', 'a bucket'])('in %s', (kind) => {
         await eraseWith(openStore);
       }
       const text = await everythingIn(place);
-      for (const gone of ['jane-doe-2.jpg', 'content-2"', saidOf(2), '"req_2"']) expect(text).not.toContain(gone);
+      for (const gone of ['jane-doe-2.jpg', 'content-2"', saidOf(2), '"req_2"'])
+        expect(text).not.toContain(gone);
       expect(await look()).toMatchObject([{ page: 0, index: 2, name: null, keys: [] }]);
       if (!(first instanceof Error)) break;
       expect(writes).toBeLessThan(20);

@@ -47,7 +47,10 @@ function saidOf({ images }: ResultsFile, name: string): string[] {
   const said = (of: ResultsFile['images'][number]): string[] =>
     Object.values(of.answers).flatMap((entry) => ('description' in entry ? [entry.description] : []));
   const others = new Set(images.filter((image) => image.name !== name).flatMap(said));
-  return images.filter((image) => image.name === name).flatMap(said).filter((text) => !others.has(text));
+  return images
+    .filter((image) => image.name === name)
+    .flatMap(said)
+    .filter((text) => !others.has(text));
 }
 
 const isKnown = (workflowId: string): Promise<boolean> =>
@@ -117,8 +120,10 @@ test('a run that was cut short goes on without the pictures that were purged fro
   expect((await cli(['cancel', 'first'])).status).toBe(0);
   // Of the first batch, which the worker has in its memory, and of the last one, which has asked nothing.
   for (const n of [1, 5]) {
-    const { status, err } = await purge(join(harness.folder, 'pictures', `camera-00${n}.jpg`));
-    expect([status, err]).toEqual([0, '']);
+    const { status, out, err } = await purge(join(harness.folder, 'pictures', `camera-00${n}.jpg`));
+    expect(err).toBe('');
+    expect(out).not.toContain('NOT finished');
+    expect(status).toBe(0);
   }
   const asked = calls();
   const resumed = await cli(['resume', 'first']);
@@ -167,7 +172,7 @@ test('by age: what has ended goes, a run that is under way stays with its ended 
   const done = await cli(['purge', '--older-than', '30d', '--yes'], later);
   expect(done.out).toMatch(/^Purged 1 run, \d+ kept answers and 4 ended executions/m);
   expect(done.status).toBe(0);
-  expect((await readdir(harness.config.results)).sort()).toEqual(['.answers', 'second']);
+  expect((await readdir(harness.config.results)).filter((name) => !name.startsWith('.'))).toEqual(['second']);
   expect([await isKnown(ended.workflowId), await isKnown(batchWorkflowIdOf(ended.workflowId, 2))]).toEqual([
     ...[false, false],
   ]);

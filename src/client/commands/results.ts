@@ -179,7 +179,11 @@ async function printMissing(
     const none = more === 0 && partly.length === 0;
     yield none ? 'No answer is missing.\n' : '\n';
     if (none) return;
-    const state = honestState(summary.state, summary.counts, questionsOf(summary.images, summary.prompts.length, summary.counts));
+    const state = honestState(
+      summary.state,
+      summary.counts,
+      questionsOf(summary.images, summary.prompts.length, summary.counts),
+    );
     const line = lineOf(deps, recorded.run, recorded.place);
     for (const step of nextSteps({ ...summary, state }, line, { which: false })) yield `${step}\n`;
   };

@@ -119,7 +119,11 @@ async function troubleOf(deps: Deps, { recorded }: RunNow): Promise<string | nul
 
 function jsonLines(deps: Deps, now: RunNow, trouble: string | null): string[] {
   const summary = summaryNow(now, deps.now());
-  const state = honestState(summary.state, summary.counts, questionsOf(summary.images, summary.prompts.length, summary.counts));
+  const state = honestState(
+    summary.state,
+    summary.counts,
+    questionsOf(summary.images, summary.prompts.length, summary.counts),
+  );
   const live = now.live === null ? null : liveView(now.live, deps.now());
   const updatedAt = now.recorded.progress?.updatedAt ?? null;
   return [printableJson(JSON.stringify({ ...summary, state, live, updatedAt, engineWaits: trouble }))];
@@ -137,7 +141,11 @@ function textLines(deps: Deps, now: RunNow, trouble: string | null): string[] {
       : silent !== null
         ? labelled('UNSURE', `The server did not tell: ${silent}`, width)
         : [];
-  const state = honestState(summary.state, summary.counts, questionsOf(summary.images, summary.prompts.length, summary.counts));
+  const state = honestState(
+    summary.state,
+    summary.counts,
+    questionsOf(summary.images, summary.prompts.length, summary.counts),
+  );
   return [
     ...summaryLines(summary, width),
     ...(view !== null && !isEnd(view.state) ? [plainLine(view)] : []),

@@ -37,7 +37,8 @@ export async function executionsOf(client: Client, workflowId: string): Promise<
     if (!(error instanceof WorkflowNotFoundError)) throw error;
   }
   const found: Execution[] = [];
-  for (const runId of runIds) if (await isThere(client, { workflowId, runId })) found.push({ workflowId, runId });
+  for (const runId of runIds)
+    if (await isThere(client, { workflowId, runId })) found.push({ workflowId, runId });
   return found;
 }
 

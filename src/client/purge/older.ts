@@ -98,7 +98,9 @@ export async function purgeOlder(deps: Deps, plan: OlderPlan): Promise<OlderOutc
       await deleteExecutions(server, executions);
       outcome.executions += executions.length;
     } catch (error) {
-      outcome.unfinished.push(`Executions at ${server.label}: ${messageOf(error)}. Run the same command again.`);
+      outcome.unfinished.push(
+        `Executions at ${server.label}: ${messageOf(error)}. Run the same command again.`,
+      );
     }
   }
   for (const { cache, entries } of plan.answers) {

@@ -165,7 +165,11 @@ async function purgeFromRun(
     server: recorded.progress?.server,
   });
   outcome.files.push(...erased.wrote.map((path) => `${place}/${path}`));
-  outcome.remains.push(...erased.named.map((path) => `${place}/${path} still names it, as a pattern or as where a listing ended`));
+  outcome.remains.push(
+    ...erased.named.map(
+      (path) => `${place}/${path} still names it, as a pattern or as where a listing ended`,
+    ),
+  );
   if (server === null) {
     outcome.unfinished.push(
       `The histories of run ${run} may still hold the picture's name and descriptions: ${why ?? ''}. ` +

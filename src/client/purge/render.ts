@@ -75,7 +75,9 @@ export function olderLines(plan: OlderPlan, age: string): string[] {
       ? [bullet('no run')]
       : runs.map(({ run, place }) => bullet(`run ${run}, with all of ${place}`))),
     ...plan.answers.map(({ cache, entries, bytes }) =>
-      bullet(`${answers(entries)} (${megabytes(bytes)}) in ${cache.place}, which later runs would pay for again`),
+      bullet(
+        `${answers(entries)} (${megabytes(bytes)}) in ${cache.place}, which later runs would pay for again`,
+      ),
     ),
     ...executions.map((one) =>
       bullet(`${plural(one.executions.length, 'ended execution')} at ${one.server.label}`),

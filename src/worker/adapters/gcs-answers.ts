@@ -74,7 +74,7 @@ export function openGcsAnswers(place: GcsPlace, gcs: Gcs): AnswerStore & AnswerC
 
     async prune({ now, olderThanMs }) {
       const pruned = { damaged: 0, old: 0, bytes: 0, kept: 0 };
-      const look = async (object: ListedObject): Promise<void> => {
+      const look = async (object: ListedAnswer): Promise<void> => {
         const old = olderThanMs !== null && now - object.writtenMs > olderThanMs;
         if ((old || (await read(object.key)) === null) && (await remove(object))) {
           pruned[old ? 'old' : 'damaged'] += 1;
@@ -100,7 +100,9 @@ export function openGcsAnswers(place: GcsPlace, gcs: Gcs): AnswerStore & AnswerC
     keysOf: (picture) => pictures.keysOf(picture),
 
     async forget(picture, keys) {
-      const removed = await Promise.all(keys.map((key) => atMost(() => pictures.removeObject(objectOf(key)))));
+      const removed = await Promise.all(
+        keys.map((key) => atMost(() => pictures.removeObject(objectOf(key)))),
+      );
       await pictures.remove(picture);
       return removed.filter(Boolean).length;
     },
@@ -117,8 +119,12 @@ function parsed(text: string): unknown {
   }
 }
 
+interface ListedAnswer extends ListedObject {
+  key: string;
+}
+
 /** The answers' objects, a page at a time: no other object below the place is looked at, or removed. */
-async function* listed(place: GcsPlace, gcs: Gcs): AsyncGenerator<(ListedObject & { key: string })[]> {
+async function* listed(place: GcsPlace, gcs: Gcs): AsyncGenerator<ListedAnswer[]> {
   for await (const objects of listObjects(place, gcs, ANSWERS)) {
     yield objects.flatMap((object) => {
       const key = /^([0-9a-f]{2})\/([0-9a-f]{62})$/.exec(object.path);

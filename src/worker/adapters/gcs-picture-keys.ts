@@ -39,7 +39,12 @@ export function createGcsPictureKeys(place: GcsPlace, gcs: Gcs, objects: ResultS
 
   async function removeObject(path: string): Promise<boolean> {
     try {
-      await (await gcs()).bucket(place.bucket).file(place.prefix + path).delete();
+      await (
+        await gcs()
+      )
+        .bucket(place.bucket)
+        .file(place.prefix + path)
+        .delete();
       return true;
     } catch (error) {
       if (gcsProblem(error).kind === 'missing') return false;

@@ -26,7 +26,8 @@ export function createRemoveRun(gcs: Gcs): (place: string) => Promise<void> {
     if (!place.startsWith('gs://')) return removeFolder(path.resolve(place));
     const parsed = parseGcsPlace(place);
     if (typeof parsed === 'string') throw new StoreError('invalid', `The results place ${parsed}`);
-    if (parsed.prefix === '') throw new StoreError('invalid', `${place} is a whole bucket and no run's place.`);
+    if (parsed.prefix === '')
+      throw new StoreError('invalid', `${place} is a whole bucket and no run's place.`);
     await removeObjects(parsed, gcs);
   };
 }
