@@ -10,21 +10,18 @@ COPY src ./src
 RUN node scripts/build.mjs
 RUN node scripts/image-content.mjs worker /image/worker && node scripts/image-content.mjs full /image/full
 
-# The base image brings package managers, which nothing here runs.
-FROM node:24.21.0-bookworm-slim AS bare
+FROM node:24.21.0-bookworm-slim AS base
+ENV NODE_ENV=production
+WORKDIR /app
+# The base image brings package managers, which nothing here runs. A volume that is mounted at /results begins with the
+# owner of this folder.
 RUN rm -rf /usr/local/lib/node_modules /usr/local/include /usr/local/share /opt/yarn-* \
       /usr/local/bin/npm /usr/local/bin/npx /usr/local/bin/corepack /usr/local/bin/yarn /usr/local/bin/yarnpkg \
-  && mkdir -p /results /etc/ssl/certs \
-  # A volume that is mounted here begins with this folder's owner.
-  && chown node:node /results
+  && mkdir /results && chown 1000:1000 /results
 # The SDK's native part verifies a server by the system's certificates, which the slim image leaves out.
 COPY --from=build /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/
-
-FROM scratch AS base
-COPY --from=bare / /
-ENV PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin NODE_ENV=production
-WORKDIR /app
-USER node
+# `node`, as a number: Kubernetes cannot tell of a name that it is not root.
+USER 1000:1000
 
 FROM base AS full
 COPY --from=build /image/full ./
