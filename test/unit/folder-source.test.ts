@@ -6,7 +6,7 @@ import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { ImageRef, SkippedObject } from '../../src/shared/types.ts';
 import type { ImageSource } from '../../src/activities/ports.ts';
-import { sourceError } from '../../src/worker/adapters/folder-source.ts';
+import { openFolderSource, sourceError } from '../../src/worker/adapters/folder-source.ts';
 import { createGcs } from '../../src/worker/adapters/gcs.ts';
 import { createOpenSource } from '../../src/worker/adapters/open-source.ts';
 
@@ -112,11 +112,14 @@ describe('listing', () => {
   });
 
   test.runIf(process.platform === 'linux')('one file that cannot be read does not end the run', async () => {
-    await put('a.jpg', 'z.jpg');
-    await symlink('/proc/self/mem', path.join(root, 'm.jpg')); // a regular file whose first byte cannot be read
-    const { images, skipped } = await listAll(openSource(root, all), 100);
-    expect(images.map((image) => image.name)).toEqual(['a.jpg', 'z.jpg']);
-    expect(skipped).toEqual([{ name: 'm.jpg', reason: 'cannot be read: the disk reports an error (EIO)' }]);
+    // A folder of the system with a regular file whose first byte cannot be read, and one that can be.
+    const folder = `/proc/self/task/${process.pid}`;
+    const source = openFolderSource(folder, (name) => ({
+      act: ['mem', 'stat'].includes(name) ? 'take' : 'omit',
+    }));
+    const { images, skipped } = await listAll(source, 100);
+    expect(images.map((image) => image.name)).toEqual(['stat']);
+    expect(skipped).toEqual([{ name: 'mem', reason: 'cannot be read: the disk reports an error (EIO)' }]);
   });
 
   test('follows links and ends at one that leads back', async () => {
@@ -132,6 +135,40 @@ describe('listing', () => {
       expect(skipped).toEqual(
         ['cam/self/', 'cam/up/', 'other/self/', 'other/up/'].map((name) => ({ name, reason: loop })),
       );
+    }
+  });
+
+  test('a link that leads out of the folder is not followed, to a file or to a folder', async () => {
+    const elsewhere = await mkdtemp(path.join(os.tmpdir(), 'elsewhere-'));
+    await writeFile(path.join(elsewhere, 'private.jpg'), 'private');
+    await put('a.jpg');
+    await symlink(path.join(elsewhere, 'private.jpg'), path.join(root, 'b.jpg'));
+    await symlink(elsewhere, path.join(root, 'c'));
+    await symlink('b.jpg', path.join(root, 'd.jpg'));
+    // A name that begins like the folder's own is no part of it.
+    await writeFile(`${root}-beside.jpg`, 'private');
+    await symlink(`${root}-beside.jpg`, path.join(root, 'e.jpg'));
+    for (const max of [1, 100]) {
+      const { images, skipped } = await listAll(openSource(root, all), max);
+      expect(images.map((image) => image.name)).toEqual(['a.jpg']);
+      expect(skipped.map(({ name }) => name)).toEqual(['b.jpg', 'c/', 'd.jpg', 'e.jpg']);
+      for (const { reason } of skipped) expect(reason).toMatch(/^a link that leads out of the source;/);
+    }
+    await rm(elsewhere, { recursive: true });
+    await rm(`${root}-beside.jpg`);
+  });
+
+  test('a picture that a link or a larger file took the place of is not read', async () => {
+    await put('a.jpg', 'b.jpg', 'c.jpg');
+    const source = openSource(root, all);
+    const { images } = await source.list(null, 10);
+    await writeFile(path.join(root, 'a.jpg'), 'much more than there was');
+    await rm(path.join(root, 'b.jpg'));
+    await symlink('/dev/zero', path.join(root, 'b.jpg'));
+    await rm(path.join(root, 'c.jpg'));
+    await symlink('/etc/hostname', path.join(root, 'c.jpg'));
+    for (const image of images) {
+      await expect(source.read(image)).rejects.toMatchObject({ name: 'SourceError', kind: 'changed' });
     }
   });
 

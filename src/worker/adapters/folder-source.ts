@@ -38,10 +38,7 @@ export function openFolderSource(folder: string, filter: ObjectFilter): ImageSou
     async read(image, signal) {
       const bytes = await readPicture(image, signal);
       if (identityOf(bytes) === image.identity) return bytes;
-      throw new SourceError(
-        'changed',
-        `${image.uri} was replaced after it was listed; start a new run to analyse it.`,
-      );
+      throw replaced(image);
     },
   };
 }
@@ -114,15 +111,22 @@ async function hashFile(file: string, signal?: AbortSignal): Promise<{ identity:
 
 async function readPicture(image: ImageRef, signal?: AbortSignal): Promise<Uint8Array> {
   try {
+    const found = await stat(image.uri);
+    // Not read to find that out: it may have no end now, or fill the memory.
+    if (!found.isDirectory() && !(found.isFile() && found.size === image.bytes)) throw replaced(image);
     return await readFile(image.uri, signal && { signal });
   } catch (error) {
     signal?.throwIfAborted();
+    if (error instanceof SourceError) throw error;
     if (['ENOENT', 'ENOTDIR'].includes(systemCode(error))) {
       throw new SourceError('gone', `${image.uri} was removed after it was listed.`);
     }
     throw new SourceError('unreadable', `${image.uri} cannot be read: ${systemProblem(error)}.`);
   }
 }
+
+const replaced = (image: ImageRef): SourceError =>
+  new SourceError('changed', `${image.uri} was replaced after it was listed; start a new run to analyse it.`);
 
 const identityOf = (bytes: Uint8Array): string =>
   `sha256:${createHash('sha256').update(bytes).digest('hex')}`;

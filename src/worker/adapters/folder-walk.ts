@@ -22,8 +22,10 @@ type Entry = { name: string; path: string; at: 'file' | 'folder' | { reason: str
 
 /**
  * Everything below `root` whose name comes after `cursor`, in the order of the names' bytes. Reads folder by folder
- * and opens no file. Links are followed; one that leads back to a folder above it ends there. A folder that cannot
- * be read is one `odd` entry, except for the root, where the error is thrown as the system gave it.
+ * and opens no file. Links within `root` are followed; one that leads back to a folder above it ends there, and one
+ * that leads out of `root` is `odd`: whoever can only put something into a folder of pictures must not be able to send
+ * others from elsewhere. A folder that cannot be read is one `odd` entry, except for the root, where the error is thrown
+ * as the system gave it.
  */
 export async function* walkFolder(
   root: string,
@@ -70,7 +72,7 @@ async function entriesAfter(folder: Folder, cursor: string | null): Promise<Entr
     const place = path.join(folder.path, dirent.name);
     const entry: Entry = dirent.isFile()
       ? { name, path: place, at: 'file', real: null }
-      : await look(name, place, dirent);
+      : await look(name, place, dirent, folder.trail[0] ?? folder.path);
     if (cursor === null || !isBehind(entry.name, cursor)) entries.push(entry);
   }
   return entries.sort((a, b) => compareBytes(a.name, b.name));
@@ -87,20 +89,29 @@ async function look(
   name: string,
   place: string,
   dirent: Pick<Stats, 'isDirectory' | 'isSymbolicLink'>,
+  root: string,
 ): Promise<Entry> {
   if (dirent.isDirectory()) return { name: `${name}/`, path: place, at: 'folder', real: null };
   try {
     const target = await stat(place);
-    if (target.isDirectory())
-      return { name: `${name}/`, path: place, at: 'folder', real: await realpath(place) };
-    const at = target.isFile() ? 'file' : { reason: 'not a regular file' };
-    return { name, path: place, at, real: null };
+    const real = dirent.isSymbolicLink() ? await realpath(place) : null;
+    const folder = target.isDirectory();
+    const whole = folder ? `${name}/` : name;
+    if (!folder && !target.isFile()) return { name, path: place, at: { reason: 'not a regular file' }, real };
+    if (real === null || isWithin(root, real))
+      return { name: whole, path: place, at: folder ? 'folder' : 'file', real };
+    const reason =
+      'a link that leads out of the source; name a folder that holds both, or copy what it leads to';
+    return { name: whole, path: place, at: { reason }, real };
   } catch (error) {
     const broken = isSystemError(error) && error.code === 'ENOENT' && dirent.isSymbolicLink();
     const why = broken ? 'a link to nothing' : systemProblem(error);
     return { name, path: place, at: { reason: `cannot be read: ${why}` }, real: null };
   }
 }
+
+const isWithin = (root: string, real: string): boolean =>
+  real === root || real.startsWith(root.endsWith(path.sep) ? root : root + path.sep);
 
 const isSystemError = (error: unknown): error is NodeJS.ErrnoException =>
   error instanceof Error && 'syscall' in error && 'code' in error;
