@@ -43,6 +43,17 @@ test.each(['[a', '(b', ''])('the glob %j is refused and the message names its fl
   expect(open).toThrow(/--exclude/);
 });
 
+test('a name that was made for a glob to take for ever is passed over; many of them end the listing', () => {
+  const filter = createObjectFilter({ include: ['*_*_*_*_*_*.jpg'], exclude: [] });
+  const name = (n: number): string => `${'_'.repeat(250)}${n}`;
+  expect(filter('north_cam_1_a_b_c.jpg').act).toBe('take');
+  expect(filter(name(0))).toEqual({ act: 'skip', reason: expect.stringContaining('too long') as string });
+  expect(() => {
+    for (let n = 1; n <= 10; n += 1) filter(name(n));
+  }).toThrow(/^The globs take too long on 11 names here; use fewer stars in --include and --exclude\.$/);
+  expect(filter('north_cam_1_a_b_c.jpg').act).toBe('take');
+}, 20_000);
+
 test('names are ordered by their UTF-8 bytes', () => {
   const names = ['\u{1F600}', '\uFFEE', 'a/b', 'a b', 'a', 'ab', 'A', 'é', '\uD7FF', '%'];
   const byBytes = [...names].sort((a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b)));
