@@ -282,7 +282,7 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>, cw
     limits: limitSettings('LIMITS', or('LIMITS')),
     promptsFile: text('PROMPTS_FILE') === null ? ownFile('prompts.yaml') : path('PROMPTS_FILE'),
     results: placeOf('RESULTS', results),
-    answers: answers === null ? `${placeOf('RESULTS', results)}/.answers` : placeOf('ANSWERS', answers),
+    answers: placeOf('ANSWERS', answers ?? `${placeOf('RESULTS', results)}/.answers`),
     notifySecret: notifySecret(text('NOTIFY_SECRET')),
     pageUrl: pageUrl === null ? null : httpUrl('PAGE_URL', pageUrl, 'https://pictures.example.org'),
     pageTokenFile: text('PAGE_TOKEN_FILE') === null ? null : path('PAGE_TOKEN_FILE'),
