@@ -16,14 +16,14 @@ const LoginPage = lazy(async () => (await import('./pages/login.tsx')).LoginPage
 
 function NotFound() {
   return (
-    <>
+    <div class="stack">
       <Heading title="There is no such page" />
       <EmptyState title="The address leads nowhere">
         <p>
           <Link href="/">All runs</Link>
         </p>
       </EmptyState>
-    </>
+    </div>
   );
 }
 
