@@ -112,7 +112,7 @@ export const SDK_METRICS = [
   {
     name: 'temporal_activity_schedule_to_start_latency',
     type: 'histogram',
-    labels: ['namespace', 'task_queue', 'activity_type'],
+    labels: ['namespace', 'task_queue'],
     what: "Seconds from an activity's scheduling to its start.",
   },
   {

@@ -153,7 +153,7 @@ export function createTracing(options: {
     }),
     fetch: (input, init) => {
       const method = init?.method ?? 'GET';
-      // Outside a call to the model it is a free question whether the server is there.
+      // Outside an activity nobody asks for a trace of it.
       if (current.getStore() === undefined) return fetch(input, init);
       const attributes = { 'http.request.method': method, ...server };
       const span = tracer.startSpan(method, { kind: SpanKind.CLIENT, attributes }, parent());
