@@ -40,8 +40,9 @@ describe.skipIf(parts === null)('the services of docker-compose.yml', () => {
       during(),
       ending.then(({ out, err }) => Promise.reject(new Error(`the run ended before: ${out}${err}`))),
     ]);
-    const ended = await ending;
-    return { ended, verdict: await scene.verdict(name, pictures, outages) };
+    const { code, out, err } = await ending;
+    expect(code, out + err).toBe(0);
+    return scene.verdict(name, pictures, outages);
   }
 
   const kept = (verdict: Verdict): void => {
@@ -81,8 +82,7 @@ describe.skipIf(parts === null)('the services of docker-compose.yml', () => {
 
   test('complete a run from the worker\'s command line, by both workers, on one volume', async () => {
     const pictures = scene.pictures('plain', PICTURES);
-    const { ended, verdict } = await run('plain', pictures, async () => []);
-    expect(ended.code, ended.out + ended.err).toBe(0);
+    const verdict = await run('plain', pictures, async () => []);
     kept(verdict);
     const other = await scene.cluster.exec('worker', ['node', 'dist/cli.js', 'results', 'plain', '--json'], {
       replica: 2,
@@ -116,7 +116,7 @@ describe.skipIf(parts === null)('the services of docker-compose.yml', () => {
 
   test('lose nothing when both workers are killed', async () => {
     const pictures = scene.pictures('workers', PICTURES);
-    const { ended, verdict } = await run(
+    const verdict = await run(
       'workers',
       pictures,
       async () => {
@@ -135,14 +135,12 @@ describe.skipIf(parts === null)('the services of docker-compose.yml', () => {
       },
       SLOWLY,
     );
-    // The command runs beside the worker that is killed, and is no part of it.
-    expect(ended.code, ended.out + ended.err).toBe(0);
     kept(verdict);
   });
 
   test('lose nothing when PostgreSQL is killed', async () => {
     const pictures = scene.pictures('postgresql', PICTURES);
-    const { ended, verdict } = await run(
+    const verdict = await run(
       'postgresql',
       pictures,
       async () => {
@@ -155,13 +153,12 @@ describe.skipIf(parts === null)('the services of docker-compose.yml', () => {
       },
       SLOWLY,
     );
-    expect(ended.code, ended.out + ended.err).toBe(0);
     kept(verdict);
   });
 
   test('lose nothing when the Temporal server is killed', async () => {
     const pictures = scene.pictures('temporal', PICTURES);
-    const { ended, verdict } = await run(
+    const verdict = await run(
       'temporal',
       pictures,
       async () => {
@@ -174,7 +171,6 @@ describe.skipIf(parts === null)('the services of docker-compose.yml', () => {
       },
       SLOWLY,
     );
-    expect(ended.code, ended.out + ended.err).toBe(0);
     kept(verdict);
   });
 
@@ -192,7 +188,7 @@ describe.skipIf(parts === null)('the services of docker-compose.yml', () => {
     const pictures = scene.pictures('stopped', PICTURES);
     const hashes = new Set(pictures.values());
     let open: number[] = [];
-    const { ended, verdict } = await run(
+    const verdict = await run(
       'stopped',
       pictures,
       async () => {
@@ -212,7 +208,6 @@ describe.skipIf(parts === null)('the services of docker-compose.yml', () => {
     );
     expect(open.length).toBeGreaterThan(0);
     expect(scene.simulator.ledger.filter(({ n }) => open.includes(n)).every(({ delivered }) => delivered)).toBe(true);
-    expect(ended.code, ended.out + ended.err).toBe(0);
     kept(verdict);
     expect(verdict.othersAskedAgain).toBe(0);
   });

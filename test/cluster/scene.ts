@@ -58,6 +58,7 @@ export async function createScene(options: {
     parts: options.parts,
     dotEnv: dotEnv({
       OPENAI_BASE_URL: simulator.url,
+      SIMULATED: 'true',
       PICTURES: join(folder, 'pictures'),
       PAGE_TOKEN: token,
       LIMITS: '50000/50000000',
