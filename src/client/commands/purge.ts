@@ -25,8 +25,7 @@ export async function purgeCommand(deps: Deps, flags: PurgeFlags): Promise<numbe
       'purge takes one of two: --older-than with an age (30d), or --picture with the address of one picture.',
     );
   }
-  const say = (line: string): void => void deps.terminal.err.write(`${line}\n`);
-  const servers = createServers(deps, say);
+  const servers = createServers(deps, (line) => say(deps, line));
   try {
     if (olderThan !== undefined) return await purgeByAge(deps, servers, flags, olderThan);
     return await purgeOne(deps, servers, flags, pictureUri(picture ?? ''));
@@ -44,7 +43,7 @@ async function purgeOne(deps: Deps, servers: Servers, flags: PurgeFlags, uri: st
   };
   tell(deps, flags, { event: 'plan', ...about }, pictureLines(plan));
   await agree(deps, flags);
-  const outcome = await purgePicture(deps, servers, plan);
+  const outcome = await purgePicture(deps, servers, plan, (line) => say(deps, line));
   const remains = [...outcome.remains, ...elsewhere(plan)];
   tell(deps, flags, { event: 'end', ...about, ...outcome, remains }, pictureDone(plan, outcome));
   return outcome.unfinished.length > 0 ? EXIT.incomplete : EXIT.ok;
@@ -73,10 +72,13 @@ async function purgeByAge(deps: Deps, servers: Servers, flags: PurgeFlags, age: 
     return EXIT.ok;
   }
   await agree(deps, flags);
-  const outcome = await purgeOlder(deps, plan);
+  const outcome = await purgeOlder(deps, plan, (line) => say(deps, line));
   tell(deps, flags, { event: 'end', removed: outcome }, olderDone(outcome));
   return outcome.unfinished.length > 0 ? EXIT.incomplete : EXIT.ok;
 }
+
+/** Beside the outcome, which other programs may read. */
+const say = (deps: Deps, line: string): void => void deps.terminal.err.write(`${line}\n`);
 
 /** Longest line that is printed. */
 const LINE = 2000;

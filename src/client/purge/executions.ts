@@ -17,8 +17,11 @@ const ANALYZE_BATCH = 'analyzeBatch';
 /** Requests to the server that are open at once. */
 const AT_ONCE = 16;
 
-/** A server deletes in the background, some tenths of a second later. */
-const DELETED_WITHIN_MS = 30_000;
+/** A server deletes in the background: what has just closed only when it has taken care of all that the close brings. */
+const DELETED_WITHIN_MS = 120_000;
+
+/** Who waits longer is told why. */
+const PATIENCE_MS = 3_000;
 
 /** gRPC's NOT_FOUND. */
 const NOT_FOUND: number = 5;
@@ -75,15 +78,14 @@ export async function endedBefore(server: Server, time: Date): Promise<Execution
 }
 
 /**
- * Has the server delete closed executions, with their histories, and waits until it has. `done` is told how many were
- * asked for. Throws an Error where some are still there after half a minute.
+ * Has the server delete closed executions, with their histories, and waits until it has; `say` is told when that takes a
+ * while. Throws an Error where some are still there after two minutes: the server goes on with them by itself.
  */
 export async function deleteExecutions(
-  server: Pick<Server, 'client' | 'namespace'>,
+  { client, namespace }: Pick<Server, 'client' | 'namespace'>,
   executions: readonly Execution[],
-  withinMs = DELETED_WITHIN_MS,
+  say: (line: string) => void,
 ): Promise<void> {
-  const { client, namespace } = server;
   const atMost = createAtMost(AT_ONCE);
   const remove = async (workflowExecution: Execution): Promise<void> => {
     try {
@@ -93,12 +95,19 @@ export async function deleteExecutions(
     }
   };
   await Promise.all(executions.map((execution) => atMost(() => remove(execution))));
-  let left = executions;
-  for (const end = Date.now() + withinMs; left.length > 0; await sleep(200)) {
+  const began = Date.now();
+  let told = false;
+  for (let left = executions; left.length > 0; await sleep(200)) {
     const there = await Promise.all(left.map((execution) => atMost(() => isThere(client, execution))));
     left = left.filter((_, n) => there[n]);
-    if (left.length > 0 && Date.now() > end)
-      throw new Error(`the server has not deleted ${left.length} of ${executions.length} executions yet`);
+    const waited = Date.now() - began;
+    if (left.length > 0 && waited > DELETED_WITHIN_MS)
+      throw new Error(
+        `the server has taken it up, and has not deleted ${left.length} of ${executions.length} yet`,
+      );
+    if (left.length === 0 || told || waited < PATIENCE_MS) continue;
+    say('Waiting for the Temporal server, which deletes what has just ended after a minute or so.');
+    told = true;
   }
 }
 

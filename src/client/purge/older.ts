@@ -91,11 +91,15 @@ function keptBecause(deps: Deps, { run, place }: RecordedRun, why: string | null
 }
 
 /** Removes it. What is cut off is found again by the same command: each part is looked for by itself. */
-export async function purgeOlder(deps: Deps, plan: OlderPlan): Promise<OlderOutcome> {
+export async function purgeOlder(
+  deps: Deps,
+  plan: OlderPlan,
+  say: (line: string) => void,
+): Promise<OlderOutcome> {
   const outcome: OlderOutcome = { runs: [], answers: 0, executions: 0, thumbnails: 0, unfinished: [] };
   for (const { server, executions } of plan.executions) {
     try {
-      await deleteExecutions(server, executions);
+      await deleteExecutions(server, executions, say);
       outcome.executions += executions.length;
     } catch (error) {
       outcome.unfinished.push(

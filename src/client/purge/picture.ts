@@ -133,7 +133,12 @@ async function answersAbout(
  * histories of its batches hold. Each step can be repeated, and what is known of the picture goes last, so that the same
  * command finishes what was cut off. Throws a {@link UsageError} where a run has gone on meanwhile.
  */
-export async function purgePicture(deps: Deps, servers: Servers, plan: PicturePlan): Promise<PictureOutcome> {
+export async function purgePicture(
+  deps: Deps,
+  servers: Servers,
+  plan: PicturePlan,
+  say: (line: string) => void,
+): Promise<PictureOutcome> {
   const outcome: PictureOutcome = {
     files: [],
     answers: 0,
@@ -145,7 +150,7 @@ export async function purgePicture(deps: Deps, servers: Servers, plan: PicturePl
   for (const { cache, keys } of plan.answers) outcome.answers += await cache.forget(plan.uri, keys);
   const purge = await deps.openPurge(deps.config);
   outcome.thumbnails = await purge.clearThumbnails();
-  for (const run of plan.runs) await purgeFromRun(deps, servers, plan.uri, run, outcome);
+  for (const run of plan.runs) await purgeFromRun(deps, servers, plan.uri, run, { outcome, say });
   return outcome;
 }
 
@@ -154,7 +159,7 @@ async function purgeFromRun(
   servers: Servers,
   uri: string,
   { recorded, found, server, why }: PictureRun,
-  outcome: PictureOutcome,
+  { outcome, say }: { outcome: PictureOutcome; say: (line: string) => void },
 ): Promise<void> {
   const { run, place, plan } = recorded;
   const standing = await standingOfRun(deps, servers, recorded);
@@ -180,7 +185,7 @@ async function purgeFromRun(
   try {
     for (const batch of new Set(found.map((one) => one.batch))) {
       const executions = await executionsOf(server.client, batchWorkflowIdOf(plan.workflowId, batch));
-      await deleteExecutions(server, executions);
+      await deleteExecutions(server, executions, say);
       outcome.executions += executions.length;
     }
     const names = [uri, ...found.map(({ name }) => name ?? nameBelow(plan.source, uri))];

@@ -35,7 +35,8 @@ export function createServers(deps: Deps, log: (line: string) => void): Servers 
       const { id } = await serverIdentity(server.client.workflowService, server.namespace, server.label);
       return { server, id };
     } catch (error) {
-      return { server: null, why: messageOf(error) };
+      // It is told in the middle of a sentence.
+      return { server: null, why: messageOf(error).replace(/\.$/, '') };
     }
   }
 
