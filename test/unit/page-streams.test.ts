@@ -267,7 +267,7 @@ describe('an export', () => {
     // The first one was read for the row.
     expect(counted.shards).toBe(249);
     await counting.close();
-  });
+  }, 20_000);
 
   test('that comes upon a damaged file breaks the connection: half is not taken for the whole', async () => {
     page = await startTestPage();
