@@ -89,16 +89,15 @@ export function createPlanRun(deps: PlanDeps) {
 }
 
 async function makePlan(deps: PlanDeps, { input, ...start }: PlanInput): Promise<PlanSummary> {
-  await checkSeenByAll(deps, input.results);
+  await checkSeenByAll(deps);
   return 'resumeOf' in input ? resumePlan(deps, input, start.workflowId) : newPlan(deps, input, start);
 }
 
 /**
- * Any worker may be given any part of a run, so the workers' results and answers must be one place for all. Of a place
- * that a run names for itself nobody has told anything: a worker that does not see it blocks the run.
+ * Any worker may be given any part of a run, so the workers' results and answers must be one place for all. That holds
+ * for a run that names a place of its own too: of the answers there is one store, and this worker may be the odd one.
  */
-async function checkSeenByAll({ defaults, taskQueue, blindWorkers }: PlanDeps, own?: string): Promise<void> {
-  if (own !== undefined && own !== defaults.results) return;
+async function checkSeenByAll({ defaults, taskQueue, blindWorkers }: PlanDeps): Promise<void> {
   const blind = await blindWorkers();
   if (blind.length === 0) return;
   const others = blind.length === 1 ? 'another worker' : `${blind.length} other workers`;
