@@ -103,19 +103,17 @@ const VARIABLE = /\$(?:(\$)|\{(\w+)(?:(:?[-?+])([^{}]*))?\}|(\w+)|)/g;
 
 /** `$$`, `$A`, `${A}`, and with or without a colon `${A:-other}`, `${A:+other}`, `${A:?why}`. Throws for what must be set. */
 export function interpolate(text: string, env: Readonly<Record<string, string>>): string {
-  return text.replace(
-    VARIABLE,
-    (found: string, dollar?: string, name?: string, how = '', other = '', bare?: string) => {
-      if (dollar !== undefined) return '$';
-      const variable = name ?? bare;
-      if (variable === undefined) throw new Error(`${text}: a $ that is none of a variable is written $$`);
-      const value = env[variable];
-      const isMissing = how.startsWith(':') ? !value : value === undefined;
-      if (isMissing && how.endsWith('?')) throw new Error(`${variable}: ${other}`);
-      if (how.endsWith('-') && isMissing) return other;
-      if (how.endsWith('+')) return isMissing ? '' : other;
-      if (value === undefined) throw new Error(`${found} is not set and has no default`);
-      return value;
-    },
-  );
+  return text.replace(VARIABLE, (found: string, ...groups: (string | undefined)[]) => {
+    const [dollar, name, how = '', other = '', bare] = groups;
+    if (dollar !== undefined) return '$';
+    const variable = name ?? bare;
+    if (variable === undefined) throw new Error(`${text}: a $ that is none of a variable is written $$`);
+    const value = env[variable];
+    const isMissing = how.startsWith(':') ? !value : value === undefined;
+    if (isMissing && how.endsWith('?')) throw new Error(`${variable}: ${other}`);
+    if (how.endsWith('-') && isMissing) return other;
+    if (how.endsWith('+')) return isMissing ? '' : other;
+    if (value === undefined) throw new Error(`${found} is not set and has no default`);
+    return value;
+  });
 }
