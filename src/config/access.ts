@@ -93,8 +93,7 @@ export const ACCESS_SETTINGS = [
 
 const UNVERIFIED = 'TEMPORAL_TLS_DISABLE_HOST_VERIFICATION';
 
-const PEMS = ['CLIENT_CERT', 'CLIENT_KEY', 'SERVER_CA_CERT'] as const;
-type PemName = (typeof PEMS)[number];
+type PemName = 'CLIENT_CERT' | 'CLIENT_KEY' | 'SERVER_CA_CERT';
 
 /** What the variables begin with whose rest names a header of every call. */
 export const HEADER_PREFIX = 'TEMPORAL_GRPC_META_';

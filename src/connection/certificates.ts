@@ -89,12 +89,14 @@ function certificateIn(name: typeof CERT | typeof CA, pem: Pem, bytes: Buffer): 
   }
 }
 
+/** As PKCS #8 and older files say it. */
+const LOCKED = /^(?:-----BEGIN ENCRYPTED PRIVATE KEY-----|Proc-Type: 4,ENCRYPTED)/m;
+
 function privateKeyIn(pem: Pem, bytes: Buffer): KeyObject {
   try {
     return createPrivateKey(bytes);
-  } catch (error) {
-    const locked = (error as NodeJS.ErrnoException).code === 'ERR_MISSING_PASSPHRASE';
-    throw locked
+  } catch {
+    throw LOCKED.test(bytes.toString('latin1'))
       ? wrong(
           KEY,
           pem,

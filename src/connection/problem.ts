@@ -96,7 +96,7 @@ export function denied({ access, namespace }: Reached, address: string, error: u
 }
 
 /** `null`: TLS is not the reason. */
-export function tlsProblem(
+function tlsProblem(
   outcome: TlsOutcome,
   address: string,
   tls: Exclude<ConnectionSettings['tls'], false>,

@@ -73,7 +73,7 @@ function shakeHands(
       else end({ kind: 'another-protocol' });
     });
     socket.once('data', () => end({ kind: 'accepted' }));
-    socket.once('error', (error) => end(outcomeOf(error, shaken)));
+    socket.once('error', (error: Error) => end(outcomeOf(error, shaken)));
     socket.once('close', () =>
       end(shaken ? { kind: 'refused', code: 'closed' } : { kind: 'broken', code: 'closed' }),
     );

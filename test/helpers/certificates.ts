@@ -20,13 +20,21 @@ export async function authority(name = 'A company'): Promise<Signed> {
   return { cert: made.cert, key: made.private };
 }
 
-/** A certificate for servers and clients alike. `days`: how long it is good from now on; below 0 it has ended. */
+/**
+ * A certificate for servers and clients alike. `days`: how long it is good from now on; below 0 it has ended.
+ * `passphrase`: what the key is locked by.
+ */
 export async function certificate(
   ca: Signed,
-  { names = ['localhost'], days = 1 }: { names?: string[]; days?: number } = {},
+  {
+    names = ['localhost'],
+    days = 1,
+    passphrase,
+  }: { names?: string[]; days?: number; passphrase?: string } = {},
 ): Promise<Signed> {
   const made = await generate([{ name: 'commonName', value: names[0] ?? '' }], {
     ...{ keyType: 'ec', algorithm: 'sha256', ca },
+    ...(passphrase === undefined ? {} : { passphrase }),
     notBeforeDate: new Date(Date.now() - 30 * DAY_MS),
     notAfterDate: new Date(Date.now() + days * DAY_MS),
     extensions: [

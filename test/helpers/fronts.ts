@@ -116,7 +116,7 @@ function pass(stream: ServerHttp2Stream, up: http2.ClientHttp2Stream): void {
     stream.respond(headers, { endStream, waitForTrailers: !endStream });
     if (!endStream) up.pipe(stream);
   });
-  up.once('trailers', (headers) => (trailers = headers));
+  up.once('trailers', (headers: IncomingHttpHeaders) => (trailers = headers));
   stream.once('wantTrailers', () => stream.sendTrailers(trailers));
   stream.once('close', () => up.close());
   stream.pipe(up);

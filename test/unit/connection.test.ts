@@ -7,7 +7,6 @@ import { engineConfig } from '../../src/client/engine/launch.ts';
 import { openConnection } from '../../src/connection/open.ts';
 import { connectionSettings, usesTls } from '../../src/connection/options.ts';
 import { withProfile } from '../../src/connection/profile.ts';
-import { openNativeConnection } from '../../src/worker/native-connection.ts';
 import { authority, certificate, type Signed } from '../helpers/certificates.ts';
 import { type Front, startCallFront, startTlsFront } from '../helpers/fronts.ts';
 import { freePort } from '../helpers/free-port.ts';
@@ -24,11 +23,12 @@ beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), 'connection-'));
   ca = await authority();
   const other = await authority('Another company');
-  const [client, stranger, expired, unborn] = await Promise.all([
+  const [client, stranger, expired, unborn, locked] = await Promise.all([
     certificate(ca, { names: ['client'] }),
     certificate(other, { names: ['stranger'] }),
     certificate(ca, { names: ['old'], days: -1 }),
     certificate(ca, { names: ['later'], days: 60 }),
+    certificate(ca, { passphrase: 'a secret' }),
   ]);
   const write = (name: string, text: string): string => {
     writeFileSync(join(folder, name), text);
@@ -46,7 +46,7 @@ beforeAll(async () => {
     laterCert: write('later.pem', unborn.cert),
     laterKey: write('later.key', unborn.key),
     text: write('text.pem', `a text with ${CANARY}`),
-    locked: write('locked.key', LOCKED),
+    locked: write('locked.key', locked.key),
   };
   behind = await startCallFront(null, () => null);
 });
@@ -54,13 +54,6 @@ afterAll(async () => {
   await behind.close();
   rmSync(folder, { recursive: true, force: true });
 });
-
-/** A key that asks for a passphrase; Node sees that before it reads on. */
-const LOCKED = `-----BEGIN ENCRYPTED PRIVATE KEY-----
-MIHsMFcGCSqGSIb3DQEFDTBKMCkGCSqGSIb3DQEFDDAcBAgJoVqB0wYjSQICCAAw
-DAYIKoZIhvcNAgkFADAdBglghkgBZQMEASoEEPl3b1a3YyZ0g0rRvvwLwK0EgZD3
------END ENCRYPTED PRIVATE KEY-----
-`;
 
 const read = (env: Record<string, string>) => readConfig(env, folder);
 
@@ -119,13 +112,25 @@ const CA = 'TEMPORAL_TLS_SERVER_CA_CERT_PATH';
 test.each<[string, Record<string, string>, RegExp]>([
   ['a certificate alone', { [CERT]: 'cert' }, /not its other half: set TEMPORAL_TLS_CLIENT_KEY_PATH too/],
   ['a key alone', { [KEY]: 'key' }, /not its other half: set TEMPORAL_TLS_CLIENT_CERT_PATH too/],
-  ['no such file', { [CERT]: 'nowhere', [KEY]: 'key' }, /CERT_PATH=\S+nowhere: there is no such file\. .*example/],
+  [
+    'no such file',
+    { [CERT]: 'nowhere', [KEY]: 'key' },
+    /CERT_PATH=\S+nowhere: there is no such file\. .*example/,
+  ],
   ['a folder', { [CERT]: '.', [KEY]: 'key' }, /it is a folder\. Name the file in it/],
   ['a text', { [CERT]: 'text', [KEY]: 'key' }, /CERT_PATH=\S+text\.pem: it holds no certificate in PEM/],
   ['a text for a key', { [CERT]: 'cert', [KEY]: 'text' }, /KEY_PATH=\S+: it holds no private key in PEM/],
   ['a locked key', { [CERT]: 'cert', [KEY]: 'locked' }, /locked by a passphrase.*openssl pkey/],
-  ['a key of another', { [CERT]: 'cert', [KEY]: 'strangerKey' }, /not the key of the certificate of \S+client\.pem/],
-  ['an expired certificate', { [CERT]: 'oldCert', [KEY]: 'oldKey' }, /the certificate expired on \d{4}-\d\d-\d\d\./],
+  [
+    'a key of another',
+    { [CERT]: 'cert', [KEY]: 'strangerKey' },
+    /not the key of the certificate of \S+client\.pem/,
+  ],
+  [
+    'an expired certificate',
+    { [CERT]: 'oldCert', [KEY]: 'oldKey' },
+    /the certificate expired on \d{4}-\d\d-\d\d\./,
+  ],
   ['a text for an authority', { [CA]: 'text' }, /SERVER_CA_CERT_PATH=\S+: it holds no certificate in PEM/],
   [
     'unverified',
@@ -144,13 +149,18 @@ test.each<[string, Record<string, string>, RegExp]>([
 test('a certificate whose time is still to come', () => {
   const config = read({ [CERT]: files['laterCert'] ?? '', [KEY]: files['laterKey'] ?? '' });
   const before = Date.now() - 40 * 24 * 3_600_000;
-  expect(() => connectionSettings(config, 'localhost:7233', before)).toThrow(/good from \d{4}-\d\d-\d\d on only/);
+  expect(() => connectionSettings(config, 'localhost:7233', before)).toThrow(
+    /good from \d{4}-\d\d-\d\d on only/,
+  );
 });
 
 test.each<[Record<string, string>, RegExp]>([
   [{ TEMPORAL_TLS: 'yes' }, /TEMPORAL_TLS is "yes": give true or false/],
   [{ TEMPORAL_API_KEY: `${CANARY}\nmore` }, /TEMPORAL_API_KEY holds a line break/],
-  [{ [CERT]: 'a', TEMPORAL_TLS_CLIENT_CERT_DATA: 'b' }, /_PATH and TEMPORAL_TLS_CLIENT_CERT_DATA are both set/],
+  [
+    { [CERT]: 'a', TEMPORAL_TLS_CLIENT_CERT_DATA: 'b' },
+    /_PATH and TEMPORAL_TLS_CLIENT_CERT_DATA are both set/,
+  ],
 ])('%j is refused', (env, message) => {
   expect(() => read(env)).toThrow(message);
   expect(() => read(env)).not.toThrow(CANARY);
@@ -198,8 +208,7 @@ namespace = "x"
     for (const env of [{ HOME: home }, { HOME: home, TEMPORAL_PROFILE: ' ' }]) {
       expect(read(withProfile(env) as Record<string, string>).address).toBeNull();
     }
-    const asked = withProfile({ HOME: home, XDG_CONFIG_HOME: join(home, '.config'), TEMPORAL_PROFILE: 'default' });
-    expect(asked['TEMPORAL_ADDRESS']).toBe('default.example.org:7233');
+    expect(named('default')['TEMPORAL_ADDRESS']).toBe('default.example.org:7233');
   });
 
   test('the named one fills what the environment leaves open', () => {
@@ -222,11 +231,27 @@ namespace = "x"
   });
 
   test.each([
-    ['missing', PROFILES, /TEMPORAL_PROFILE is "missing", and TEMPORAL_CONFIG_FILE=\S+ has only "default", "prod"/],
-    ['nowhere', PROFILES, /"nowhere" of TEMPORAL_PROFILE has no address: .*temporal config set --profile nowhere/],
-    ['prod', `[profile.prod]\napi_key = ${CANARY}\n`, /cannot be read from .*: line 2 is no TOML\. Mend the file/],
+    [
+      'missing',
+      PROFILES,
+      /TEMPORAL_PROFILE is "missing", and TEMPORAL_CONFIG_FILE=\S+ has only "default", "prod"/,
+    ],
+    [
+      'nowhere',
+      PROFILES,
+      /"nowhere" of TEMPORAL_PROFILE has no address: .*temporal config set --profile nowhere/,
+    ],
+    [
+      'prod',
+      `[profile.prod]\napi_key = ${CANARY}\n`,
+      /cannot be read from .*: line 2 is no TOML\. Mend the file/,
+    ],
     ['prod', `api_key = "${CANARY}"\n`, /it holds no profiles as the CLI writes them/],
-    ['prod', '[profile.prod.tls]\nclient_key_path = "a"\nclient_key_data = "b"\n', /Cannot specify both client_key/],
+    [
+      'prod',
+      '[profile.prod.tls]\nclient_key_path = "a"\nclient_key_data = "b"\n',
+      /Cannot specify both client_key/,
+    ],
   ])('%s is told of, and nothing from the file', (name, text, message) => {
     const reading = () => withFile(text, { TEMPORAL_PROFILE: name });
     expect(reading).toThrow(message);
@@ -255,7 +280,10 @@ describe.concurrent('why a server cannot be worked with', () => {
     }
   };
   const MUTUAL = { [CA]: 'ca', [CERT]: 'cert', [KEY]: 'key' };
-  const tls = async (env: Record<string, string>, own?: Parameters<typeof certificate>[1]): Promise<string> => {
+  const tls = async (
+    env: Record<string, string>,
+    own?: Parameters<typeof certificate>[1],
+  ): Promise<string> => {
     const front = await startTlsFront(`localhost:${behind.port}`, await certificate(ca, own), ca);
     try {
       return await problem(front.port, env);
@@ -267,8 +295,16 @@ describe.concurrent('why a server cannot be worked with', () => {
   test.each<[string, Record<string, string>, RegExp, Parameters<typeof certificate>[1]?]>([
     ['all is well', MUTUAL, /^$/],
     ['TLS is not set', {}, /speaks TLS, and this program connects to it without\. Set TEMPORAL_TLS=true/],
-    ['no authority', { TEMPORAL_TLS: 'true' }, /is not trusted \(\w+\): no public authority.*CA_CERT_PATH=ca\.pem/],
-    ['another authority', { ...MUTUAL, [CA]: 'otherCa' }, /the authority of TEMPORAL_TLS_SERVER_CA_CERT_PATH did not/],
+    [
+      'no authority',
+      { TEMPORAL_TLS: 'true' },
+      /is not trusted \(\w+\): no public authority.*CA_CERT_PATH=ca\.pem/,
+    ],
+    [
+      'another authority',
+      { ...MUTUAL, [CA]: 'otherCa' },
+      /the authority of TEMPORAL_TLS_SERVER_CA_CERT_PATH did not/,
+    ],
     ['no certificate', { [CA]: 'ca' }, /asks for a certificate \(mutual TLS\), and this program has none/],
     [
       'a certificate of another authority',
@@ -303,8 +339,18 @@ describe.concurrent('why a server cannot be worked with', () => {
   });
 
   test.each<[string, Record<string, string>, 7 | 16, RegExp]>([
-    ['an unknown key', { TEMPORAL_API_KEY: CANARY }, 16, /refuses the API key of TEMPORAL_API_KEY.*Make a new key/],
-    ['a key without rights', { TEMPORAL_API_KEY: CANARY }, 7, /may use the namespace "default" \(TEMPORAL_NAMESPACE/],
+    [
+      'an unknown key',
+      { TEMPORAL_API_KEY: CANARY },
+      16,
+      /refuses the API key of TEMPORAL_API_KEY.*Make a new key/,
+    ],
+    [
+      'a key without rights',
+      { TEMPORAL_API_KEY: CANARY },
+      7,
+      /may use the namespace "default" \(TEMPORAL_NAMESPACE/,
+    ],
     ['no key', {}, 16, /refuses this program, which shows no credentials.*TEMPORAL_API_KEY=eyJ/],
   ])('%s', async (_, env, status, message) => {
     const front = await startCallFront(null, (__, { authorization }) =>
@@ -319,15 +365,6 @@ describe.concurrent('why a server cannot be worked with', () => {
     const front = await startCallFront(null, (path) => (path.endsWith('/DescribeNamespace') ? 7 : null));
     const said = await problem(front.port, { TEMPORAL_API_KEY: CANARY, TEMPORAL_TLS: 'false' });
     expect(said).toMatch(/refuses the API key/);
-    await front.close();
-  });
-
-  test('a worker says the same', async () => {
-    const front = await startTlsFront(`localhost:${behind.port}`, await certificate(ca), ca);
-    const config = read({ [CA]: files['ca'] ?? '' });
-    await expect(openNativeConnection(config, `localhost:${front.port}`)).rejects.toThrow(
-      /asks for a certificate \(mutual TLS\), and this program has none/,
-    );
     await front.close();
   });
 });

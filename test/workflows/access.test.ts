@@ -1,10 +1,10 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import pino from 'pino';
 import { afterAll, afterEach, beforeAll, expect, inject, test } from 'vitest';
 import { environmentOf, readConfig } from '../../src/config.ts';
 import { startWorkers } from '../../src/worker/main.ts';
-import pino from 'pino';
 import { authority, certificate, type Signed } from '../helpers/certificates.ts';
 import { doctor, expectOnlyWrong, inState } from '../helpers/doctor.ts';
 import { type Front, startCallFront, startTlsFront } from '../helpers/fronts.ts';
@@ -49,13 +49,13 @@ const other = (access: Record<string, string>): Record<string, string> => {
   return { ...Object.fromEntries(kept), ...access };
 };
 
-async function completes(): Promise<void> {
+async function completes(name: string): Promise<void> {
   const { config, folder: own, pictures } = harness as Harness;
-  const run = ['run', await pictures(2), '--name', 'over-there', '--json'];
+  const run = ['run', await pictures(2), '--name', name, '--json'];
   const ran = await runHere(own, run, environmentOf(config));
   expect(ran.err).not.toContain(KEY);
   expect(ran.status).toBe(0);
-  const { images } = await (harness as Harness).results('over-there');
+  const { images } = await (harness as Harness).results(name);
   expect(images).toHaveLength(2);
 }
 
@@ -63,11 +63,13 @@ test('mutual TLS: a run completes, and doctor finds the server, its worker and a
   front = await startTlsFront(server.address, await certificate(ca), ca);
   const env = { TEMPORAL_ADDRESS: `localhost:${front.port}`, ...mutual };
   harness = await createHarness(server, { env });
-  await completes();
+  await completes('by-certificate');
 
   const { config, folder: own, pictures } = harness;
   const source = await pictures(1);
-  await until(async () => (await doctor(own, environmentOf(config), [source])).checks.get('workers')?.state === 'ok');
+  await until(
+    async () => (await doctor(own, environmentOf(config), [source])).checks.get('workers')?.state === 'ok',
+  );
   expect(inState(await doctor(own, environmentOf(config), [source]), 'wrong')).toEqual([]);
 
   const none = other({ TEMPORAL_TLS_SERVER_CA_CERT_PATH: mutual['TEMPORAL_TLS_SERVER_CA_CERT_PATH'] ?? '' });
@@ -80,7 +82,9 @@ test('mutual TLS: a run completes, and doctor finds the server, its worker and a
   const logger = pino({ level: 'silent' });
   await expect(startWorkers(readConfig(none, own), { logger })).rejects.toThrow(/asks for a certificate/);
   const untrusted = other({ ...mutual, TEMPORAL_TLS_SERVER_CA_CERT_PATH: '' });
-  expect((await runHere(own, ['run', source], untrusted)).err).toMatch(/is not trusted .*SERVER_CA_CERT_PATH=/);
+  expect((await runHere(own, ['run', source], untrusted)).err).toMatch(
+    /is not trusted .*SERVER_CA_CERT_PATH=/,
+  );
 });
 
 test('an API key, and an operator service that is closed as at Temporal Cloud: a run completes', async () => {
@@ -89,8 +93,8 @@ test('an API key, and an operator service that is closed as at Temporal Cloud: a
   );
   const env = { TEMPORAL_ADDRESS: `localhost:${front.port}`, TEMPORAL_API_KEY: KEY, TEMPORAL_TLS: 'false' };
   harness = await createHarness(server, { env });
-  await completes();
-  const query = `TaskQueue = '${harness.config.taskQueue}' AND ImageAnalysisRun = 'over-there'`;
+  await completes('by-key');
+  const query = `TaskQueue = '${harness.config.taskQueue}' AND ImageAnalysisRun = 'by-key'`;
   const { client, config, folder: own } = harness;
   await until(async () => (await client.workflow.count(query)).count > 0);
 
