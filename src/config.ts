@@ -3,12 +3,7 @@ import { isIP } from 'node:net';
 import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import {
-  ACCESS_SETTINGS,
-  accessEnvironment,
-  readAccess,
-  type TemporalAccess,
-} from './config/access.ts';
+import { ACCESS_SETTINGS, accessEnvironment, readAccess, type TemporalAccess } from './config/access.ts';
 import { SettingError } from './config/setting-error.ts';
 import { TASK_QUEUE } from './shared/names.ts';
 import type { Account, Detail, LimitSettings } from './shared/types.ts';
