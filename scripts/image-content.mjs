@@ -1,6 +1,7 @@
 // What the images hold. `node scripts/image-content.mjs <worker|full> <folder>` copies from this clone, once it is built,
 // what the program loads, and nothing else; `node scripts/image-content.mjs sizes <folder>` lists what such a copy holds.
 import { cpSync, mkdirSync, readdirSync, statSync } from 'node:fs';
+import { createRequire } from 'node:module';
 import { dirname, join, relative } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { StepError, report, root } from './lib.mjs';
@@ -17,10 +18,17 @@ const WORKFLOWS = /^workflow-bundle.*\.js$/;
 
 /** The SDK's native part: its package brings all platforms', and the images are of Debian. */
 const BRIDGE = 'node_modules/@temporalio/core-bridge/releases/';
-const bridgeHere = () => `${BRIDGE}${process.arch === 'arm64' ? 'aarch64' : 'x86_64'}-unknown-linux-gnu/index.node`;
+const bridgeHere = () =>
+  `${BRIDGE}${process.arch === 'arm64' ? 'aarch64' : 'x86_64'}-unknown-linux-gnu/index.node`;
 
-/** With them @temporalio/worker makes the bundle of the workflows, which the build has made. */
-const OF_BUNDLING = ['@swc', 'swc-loader', 'source-map-loader', 'terser', 'terser-webpack-plugin', 'esbuild'];
+/**
+ * What @temporalio/worker makes a bundle of workflows with, which the build has made. It is imported all the same: of
+ * these, and of what only they import, the files stay that are read when the SDK is loaded.
+ */
+const OF_BUNDLING = ['webpack', 'swc-loader', 'source-map-loader', '@swc/core'].map(
+  (name) => `node_modules/${name}/`,
+);
+const SDK = '@temporalio/worker';
 
 /** The page, thumbnails in reports and the simulator: a worker has no use of them. */
 const OF_FULL_ALONE = [/^dist\/(?:web|simulator|page)\//, /^node_modules\/(?:sharp|@img)\//];
@@ -32,14 +40,14 @@ export async function contentOf(kind) {
   const isFull = kind === 'full';
   const isLeftOut = (path) =>
     (path.startsWith(BRIDGE) && path !== bridgeHere()) ||
-    OF_BUNDLING.some((name) => path.startsWith(`node_modules/${name}/`)) ||
+    OF_BUNDLING.some((folder) => path.startsWith(folder)) ||
     (!isFull && OF_FULL_ALONE.some((pattern) => pattern.test(path)));
   const { fileList } = await nodeFileTrace(
     [PROGRAM, ...BY_NAME].map((path) => join(root, path)),
     { base: root, ignore: isLeftOut },
   );
   // What is only looked at, such as a README beside the code, is no part of the program.
-  const loaded = [...fileList].filter((path) => /\.(?:[cm]?js|json|node|wasm|so[.\d]*)$/.test(path));
+  const traced = [...fileList].filter((path) => /\.(?:[cm]?js|json|node|wasm|so[.\d]*)$/.test(path));
   const also = [
     ...READ,
     ...readdirSync(join(root, 'dist'))
@@ -48,7 +56,16 @@ export async function contentOf(kind) {
     bridgeHere(),
     ...(isFull ? [...filesBelow(PAGE), ...librariesOfSharp()] : []),
   ];
-  return [...new Set([...loaded, ...also])].filter((path) => !isLeftOut(path)).sort();
+  return [...new Set([...traced, ...also, ...loadedWithSdk()])].sort();
+}
+
+/** The files that a process has read once it has loaded the SDK, and what says how they are found. */
+function loadedWithSdk() {
+  const require = createRequire(join(root, 'package.json'));
+  require(SDK);
+  const files = Object.keys(require.cache).map((path) => relative(root, path));
+  const packages = files.flatMap((path) => /^.*node_modules\/(?:@[^/]+\/)?[^/]+\//.exec(path)?.[0] ?? []);
+  return [...files, ...[...new Set(packages)].map((folder) => `${folder}package.json`)];
 }
 
 /** libvips, which sharp's native part is linked with. */
