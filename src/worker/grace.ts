@@ -4,9 +4,9 @@ const RECORDING_MS = 5_000;
 const ENDING_MS = 10_000;
 
 /**
- * How long a worker that is told to end waits, in milliseconds: `calls`, for calls in flight, of which none is made
- * anew and each ends with its time-out at the latest; `all`, for whatever there is. What stops the process has to be
- * more patient than `all` (`stop_grace_period` of docker-compose.yml).
+ * How long a worker that is told to end waits, in milliseconds: `calls`, for calls in flight, each of which ends with
+ * its time-out at the latest; `all`, for whatever there is. What stops the process has to be more patient than `all`
+ * (`stop_grace_period` of docker-compose.yml).
  */
 export const graceOf = ({ modelTimeoutMs }: { modelTimeoutMs: number }): { calls: number; all: number } => ({
   calls: modelTimeoutMs + RECORDING_MS,
