@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { readConfig } from '../../src/config.ts';
 import { readDockerfile } from '../helpers/dockerfile.ts';
-import { kept, needed } from './parts.ts';
+import { kept, needed, PartMissing } from './parts.ts';
 
 const run = promisify(execFile);
 
@@ -20,6 +20,8 @@ const NODE: Readonly<Record<string, string>> = {
  * `PartMissing` where it cannot be had.
  */
 export async function nodeOfImage(say: (line: string) => void): Promise<string> {
+  if (process.platform !== 'linux' || process.arch !== 'x64')
+    throw new PartMissing(`the image is of Linux on x64, not ${process.platform}`);
   const { cacheDir } = readConfig(process.env, process.cwd());
   mkdirSync(cacheDir, { recursive: true });
   const stage = readDockerfile(readFileSync('Dockerfile', 'utf8')).find(({ name }) => name === 'base');
