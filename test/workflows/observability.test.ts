@@ -185,6 +185,18 @@ describe('/metrics after a run', () => {
     );
   });
 
+  test('slots of the model queue are told as used only: the limiter gives them', () => {
+    const ofModel = (name: string): Sample[] =>
+      samples.filter(
+        ({ name: other, labels }) =>
+          other === name &&
+          labels['worker_type'] === 'ActivityWorker' &&
+          labels['task_queue']?.startsWith(`${QUEUE}-model-`),
+      );
+    expect(ofModel('temporal_worker_task_slots_used')).toHaveLength(1);
+    expect(ofModel('temporal_worker_task_slots_available')).toHaveLength(0);
+  });
+
   test('durations are in seconds', () => {
     const seconds = sum('temporal_activity_execution_latency_sum', { activity_type: 'askModel' });
     expect(seconds).toBeGreaterThan(0);
