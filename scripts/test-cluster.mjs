@@ -9,10 +9,14 @@ import { setUp } from './setup.mjs';
 async function main(args) {
   await setUp();
   const vitest = join(root, 'node_modules', 'vitest', 'vitest.mjs');
-  const child = spawn(process.execPath, [vitest, 'run', '--config', 'test/cluster/vitest.config.ts', ...args], {
-    cwd: root,
-    stdio: 'inherit',
-  });
+  const child = spawn(
+    process.execPath,
+    [vitest, 'run', '--config', 'test/cluster/vitest.config.ts', ...args],
+    {
+      cwd: root,
+      stdio: 'inherit',
+    },
+  );
   process.exitCode = await new Promise((done) => child.once('close', (code) => done(code ?? 1)));
 }
 

@@ -19,21 +19,25 @@ describe.skipIf(parts === null)('the chaos campaign on PostgreSQL', () => {
   });
   afterAll(() => scene?.close());
 
-  test('loses nothing, whether the server, its database or both are killed', async () => {
-    const report = await campaign({
-      seed: SEED,
-      pictures: PICTURES,
-      latencyMs: 2_000,
-      faults: [{ kind: 'server-error', share: 0.05 }],
-      strikes: { server: 3, worker: 2, both: 1 },
-      source: 'folder',
-      server: victim(scene),
-      say: console.log,
-    });
-    expect(report.verdict).toMatchObject({ violations: [], recordedAskedAgain: 0 });
-    expect(report.missed).toEqual([]);
-    expect(report.verdict.answers).toBe(PICTURES * 6);
-  }, CAMPAIGN_MS);
+  test(
+    'loses nothing, whether the server, its database or both are killed',
+    async () => {
+      const report = await campaign({
+        seed: SEED,
+        pictures: PICTURES,
+        latencyMs: 2_000,
+        faults: [{ kind: 'server-error', share: 0.05 }],
+        strikes: { server: 3, worker: 2, both: 1 },
+        source: 'folder',
+        server: victim(scene),
+        say: console.log,
+      });
+      expect(report.verdict).toMatchObject({ violations: [], recordedAskedAgain: 0 });
+      expect(report.missed).toEqual([]);
+      expect(report.verdict.answers).toBe(PICTURES * 6);
+    },
+    CAMPAIGN_MS,
+  );
 });
 
 /** "The server" of a campaign: in turn Temporal, PostgreSQL, and both at once. */

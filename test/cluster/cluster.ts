@@ -107,7 +107,12 @@ export async function createCluster(options: ClusterOptions): Promise<Cluster> {
         isNamed ? folderAt(join(folder, 'volumes', source)) : resolve(source),
       ]),
     ]) as Record<string, string>;
-    const site: Site = { service, address, addresses, paths: { ...foldersAbove(definition, paths, own), ...paths } };
+    const site: Site = {
+      service,
+      address,
+      addresses,
+      paths: { ...foldersAbove(definition, paths, own), ...paths },
+    };
     const images = image.own?.(definition) ?? { env: {}, command: undefined };
     const variables = { ...images.env, ...definition.environment, ...override[service]?.environment };
     const env = {

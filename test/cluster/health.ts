@@ -62,7 +62,8 @@ export async function passes(
   timeoutMs: number,
 ): Promise<boolean> {
   const [kind, file = '', ...args] = test.map((word) => translateArgument(word, site));
-  if (kind !== 'CMD') throw new Error(`the healthcheck of ${site.service} is ${kind}, and only CMD is known here`);
+  if (kind !== 'CMD')
+    throw new Error(`the healthcheck of ${site.service} is ${kind}, and only CMD is known here`);
   switch (file) {
     case 'pg_isready': {
       const user = args[args.indexOf('--username') + 1] ?? '';

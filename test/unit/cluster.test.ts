@@ -7,7 +7,12 @@ import { type Site, translateArgument, translateVariable } from '../cluster/tran
 const site: Site = {
   service: 'worker',
   address: '127.20.1.50',
-  addresses: { temporal: '127.20.1.30', postgresql: '127.20.1.10', worker: '127.20.1.50', gcs: '127.20.1.90' },
+  addresses: {
+    temporal: '127.20.1.30',
+    postgresql: '127.20.1.10',
+    worker: '127.20.1.50',
+    gcs: '127.20.1.90',
+  },
   paths: { '/results': '/tmp/c/results', '/pictures': '/home/me/pictures', '/results/deep': '/tmp/deep' },
 };
 
@@ -18,7 +23,11 @@ describe('the compose file as the process test reads it', () => {
     const { services } = readCompose(text, dotEnv({}));
     expect(services['temporal']?.environment['POSTGRES_PWD']).toBe(dotEnv({})['POSTGRES_PASSWORD']);
     const addresses = Object.fromEntries(Object.keys(services).map((name) => [name, '127.1.1.1']));
-    const anyPath = { ...site, addresses, paths: { '/results': '/r', '/etc': '/e', '/run': '/s', '/cache': '/c' } };
+    const anyPath = {
+      ...site,
+      addresses,
+      paths: { '/results': '/r', '/etc': '/e', '/run': '/s', '/cache': '/c' },
+    };
     for (const { environment, image } of Object.values(services)) {
       if (image.startsWith('grafana/')) continue;
       for (const [name, value] of Object.entries(environment)) {
@@ -29,7 +38,11 @@ describe('the compose file as the process test reads it', () => {
 
   test.each([
     ['a key', (it: string) => it.replace('restart:', 'restrat:'), /restrat/],
-    ['a service that is waited for', (it: string) => it.replace('temporal-schema:\n', 'schema:\n'), /no service/],
+    [
+      'a service that is waited for',
+      (it: string) => it.replace('temporal-schema:\n', 'schema:\n'),
+      /no service/,
+    ],
     ['a volume', (it: string) => it.replace('- results:/results', '- result:/results'), /no volume/],
   ])('is refused with a mistake in %s', (_what, change, why) => {
     expect(() => readCompose(change(text), dotEnv({}))).toThrow(why);
@@ -101,10 +114,16 @@ describe('an argument', () => {
     ['localhost', '127.20.1.50'],
     ['-host=0.0.0.0', '-host=127.20.1.50'],
     ['-external-url=http://gcs:4443', '-external-url=http://127.20.1.90:4443'],
-    ["fetch('http://127.0.0.1:9465/readyz').then(({ ok }) => ok)", "fetch('http://127.20.1.50:9465/readyz').then(({ ok }) => ok)"],
+    [
+      "fetch('http://127.0.0.1:9465/readyz').then(({ ok }) => ok)",
+      "fetch('http://127.20.1.50:9465/readyz').then(({ ok }) => ok)",
+    ],
     ['gs://city-cameras/', 'gs://city-cameras/'],
     ['/pictures/plain', '/home/me/pictures/plain'],
-    ['tool -d "/results/$2/versioned" >/dev/null 2>&1', 'tool -d "/tmp/c/results/$2/versioned" >/dev/null 2>&1'],
+    [
+      'tool -d "/results/$2/versioned" >/dev/null 2>&1',
+      'tool -d "/tmp/c/results/$2/versioned" >/dev/null 2>&1',
+    ],
     ['dist/cli.js', 'dist/cli.js'],
   ])('%s', (text, here) => {
     expect(translateArgument(text, site)).toBe(here);

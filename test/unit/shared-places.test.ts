@@ -51,7 +51,11 @@ describe('workers with other places', () => {
     ['none', [poller('1@a-000001', own), poller('2@b-000002', own)], []],
     ['one', [poller('1@a-000001', own), poller('2@b.net-000002', 'ffffffff')], ['2@b.net-000002.ffffffff']],
     ['one that is gone', [poller('1@a-000001', own), poller('2@b-000002', 'ffffffff', 80)], []],
-    ['one of an older build, which tells nothing', [poller('1@a-000001', own), poller('2@b.net-abcdef', null)], []],
+    [
+      'one of an older build, which tells nothing',
+      [poller('1@a-000001', own), poller('2@b.net-abcdef', null)],
+      [],
+    ],
     ['nobody polls', [], []],
   ])('%s', (_what, pollers, blind) => {
     expect(blindIn(pollers, own)).toEqual(blind);
