@@ -81,7 +81,7 @@ export function countRecorded(image: ImageResult, questions: number): Counts {
 }
 
 /** Questions whose outcome was purged: they lack nothing, and can get no answer. */
-export const purgedIn = (counts: Pick<Counts, 'failures'> | null): number => counts?.failures['Purged'] ?? 0;
+const purgedIn = (counts: Pick<Counts, 'failures'> | null): number => counts?.failures['Purged'] ?? 0;
 
 /** Questions of so many pictures that have an answer or can get one: all but those that were purged. */
 export const questionsOf = (

@@ -53,7 +53,7 @@ function costOf(outcome: PromptResult | undefined): Try[] {
 export const purgedIdentity = (hash: string): string => `purged:${hash}`;
 
 /** What stands in a listed page in a purged picture's place. Its name is another one for each place. */
-export const purgedRef = (page: number, index: number, hash: string): ImageRef => ({
+const purgedRef = (page: number, index: number, hash: string): ImageRef => ({
   name: `purged picture ${page}-${index}`,
   uri: '',
   identity: purgedIdentity(hash),

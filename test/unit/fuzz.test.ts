@@ -282,9 +282,9 @@ describe('what a model’s server says', () => {
         (given) => {
           const read = readAnswer(given);
           if (!read.ok) {
-          expect(read.problem.length).toBeLessThanOrEqual(300);
-          return;
-        }
+            expect(read.problem.length).toBeLessThanOrEqual(300);
+            return;
+          }
           expect(Object.keys(read.answer).toSorted()).toEqual(['count', 'description', 'match']);
           expect(read.answer.description.length).toBeLessThanOrEqual(2_000);
           expect(read.answer.description).not.toMatch(/[\p{Cc}\u202a-\u202e\u2066-\u2069]/u);
