@@ -78,7 +78,10 @@ const CLASSIFIED: ReadonlySet<FailureKind> = new Set<FailureKind>([
   ...(['NoVision', 'Refused', 'ContextTooLong', 'PictureGone', 'PictureChanged'] as const),
 ]);
 
-/** An answer needs so long from the provider into store and history; a kill in that time may destroy it. */
+/**
+ * An answer needs so long from the provider into store or history, and on a machine that has much else to do as long as
+ * the slowest of this campaign took with no outage in between; a kill in that time may destroy it.
+ */
 export const RECORDING_MS = 2_000;
 
 /** Clocks of two processes, and the moment between an entry's time and its being there for others. */
@@ -107,6 +110,7 @@ export function check(evidence: Evidence): Verdict {
   for (const key of new Set([...asked.keys(), ...recorded.keys(), ...outcomes.keys()])) {
     if (!wanted.has(key)) violations.push(`not asked for: ${key}`);
   }
+  const recordingMs = Math.max(RECORDING_MS, ...undisturbed(evidence));
   for (const question of questions) {
     const key = keyOf(question);
     const calls = (asked.get(key) ?? []).toSorted((a, b) => a.at - b.at);
@@ -133,7 +137,7 @@ export function check(evidence: Evidence): Verdict {
     const answers = calls.filter(({ answer }) => answer !== null);
     for (const [i, call] of answers.entries()) {
       const recordedAt = earliest(records.filter(({ requestId }) => requestId === call.requestId));
-      const over = recordedAt ?? call.answeredAt + RECORDING_MS;
+      const over = recordedAt ?? call.answeredAt + recordingMs;
       const open = outages.some(({ from, until }) => call.at <= until && from <= over);
       if (open) verdict.openAtOutages += 1;
       const next = answers[i + 1];
@@ -144,6 +148,16 @@ export function check(evidence: Evidence): Verdict {
     }
   }
   return verdict;
+}
+
+/** How long each answer took to be recorded that met no outage on its way, in milliseconds. */
+function undisturbed({ asked, recorded, outages }: Evidence): number[] {
+  const records = groupBy(recorded, ({ requestId }) => requestId);
+  return asked.flatMap(({ answer, answeredAt, requestId }) => {
+    const at = earliest(records.get(requestId) ?? []);
+    if (answer === null || at === null) return [];
+    return outages.some(({ from, until }) => answeredAt <= until && from <= at) ? [] : [at - answeredAt];
+  });
 }
 
 /** Whether results, ledger and records say the same of a question. */

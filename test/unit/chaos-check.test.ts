@@ -57,6 +57,15 @@ describe('a campaign that kept the promise', () => {
     ['without a kill', PEACE, { answers: 1, othersAskedAgain: 0, openAtOutages: 0 }],
     ['with an answer that a kill destroyed', ONE_KILL, { othersAskedAgain: 1, openAtOutages: 1 }],
     [
+      'with an answer that a kill destroyed where recording one takes seconds',
+      {
+        ...ONE_KILL,
+        recorded: [record('r2', 18_500)],
+        outages: [{ what: 'worker', from: 5_000, until: 5_000 }],
+      },
+      { othersAskedAgain: 1, openAtOutages: 1 },
+    ],
+    [
       'with an answer that was recorded in the moment in which it was asked again',
       {
         ...ONE_KILL,
