@@ -77,7 +77,7 @@ export function createTracing(options: {
   const tracer = provider.getTracer('image-analysis', options.version);
   const current = new AsyncLocalStorage<Span>();
   const server = serverAttributes(options.baseUrl);
-  warnOnce(options.logger);
+  const tell = warnOnce(options.logger);
 
   const parent = (): TraceContext => {
     const span = current.getStore();
@@ -169,7 +169,13 @@ export function createTracing(options: {
     async close() {
       let timer: NodeJS.Timeout | undefined;
       const late = new Promise<void>((done) => (timer = setTimeout(done, CLOSE_MS)));
-      await Promise.race([provider.shutdown().catch(() => {}), late]);
+      await Promise.race([
+        // What is sent last is told of by rejecting, and not by the log.
+        provider.shutdown().catch((err: unknown) => {
+          tell(String(err));
+        }),
+        late,
+      ]);
       clearTimeout(timer);
       diag.disable();
     },
@@ -241,7 +247,7 @@ function attributesOf(err: unknown): Attributes {
 }
 
 /** The exporter tells only OpenTelemetry's own log of its failures. A person hears of the first; more add nothing. */
-function warnOnce(logger: Logger): void {
+function warnOnce(logger: Logger): (message: string) => void {
   let warned = false;
   const tell = (message: string): void => {
     logger[warned ? 'debug' : 'warn']({ reason: redact(message) }, 'traces cannot be sent');
@@ -252,4 +258,5 @@ function warnOnce(logger: Logger): void {
     { error: tell, warn: tell, info: ignore, debug: ignore, verbose: ignore },
     { logLevel: DiagLogLevel.WARN, suppressOverrideMessage: true },
   );
+  return tell;
 }

@@ -267,7 +267,8 @@ namespace = "x"
 /** Clients look for a connection for so long. */
 const CONNECT_MS = 700;
 
-describe.concurrent('why a server cannot be worked with', () => {
+// Each makes a certificate and waits for a connection: seconds, where the machine has other work.
+describe.concurrent('why a server cannot be worked with', { timeout: 30_000 }, () => {
   const problem = async (port: number, env: Record<string, string>): Promise<string> => {
     const named = Object.entries(env).map(([name, value]) => [name, files[value] ?? value]);
     const config = read(Object.fromEntries(named) as Record<string, string>);

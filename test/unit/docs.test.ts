@@ -24,11 +24,11 @@ const DOCUMENTS = [
 
 /** What stands in code spans and blocks of shell: where commands are. */
 function codeOf(markdown: string): string[] {
-  const blocks = [...markdown.matchAll(/^```sh\n([^]*?)^```/gm)].map(([, block = '']) => block);
-  const prose = markdown.replace(/^```[^]*?^```/gm, '');
+  const blocks = [...markdown.matchAll(/^ *```sh\n([^]*?)^ *```/gm)].map(([, block = '']) => block);
+  const prose = markdown.replace(/^ *```[^]*?^ *```/gm, '');
   const spans = [...prose.matchAll(/`([^`]+)`/g)].map(([, span = '']) => span);
-  return [...blocks.flatMap((block) => block.split('\n')), ...spans].map((code) =>
-    code.replace(/\s#.*$/, ''),
+  return [...blocks.flatMap((block) => block.split('\n').map((line) => line.trimStart())), ...spans].map(
+    (code) => code.replace(/\s#.*$/, ''),
   );
 }
 
@@ -101,7 +101,9 @@ describe('commands that the documents name', () => {
     const { scripts } = JSON.parse(read('package.json')) as { scripts: Record<string, string> };
     const run = lines.flatMap(({ code }) => [...code.matchAll(/\bnpm (?:run )?([a-z:]+)/g)]);
     expect(run.length).toBeGreaterThan(10);
-    expect(run.map(([, name = '']) => name).filter((name) => !(name in scripts))).toEqual([]);
+    expect(run.map(([, name = '']) => name).filter((name) => name !== 'ci' && !(name in scripts))).toEqual(
+      [],
+    );
   });
 
   test('are scripts that are there where tsx runs them', () => {
