@@ -1,6 +1,8 @@
 import { createServer } from 'node:http';
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { createGzip } from 'node:zlib';
 import fc from 'fast-check';
 import { afterEach, describe, expect, test } from 'vitest';
@@ -479,6 +481,21 @@ describe('calls that do not end', () => {
     const start = performance.now();
     expect(await errorOf(handler, {}, { timeoutMs: 150 })).toMatchObject({ origin: 'timeout', status: null });
     expect(performance.now() - start).toBeLessThan(1_500);
+  });
+
+  test.each([
+    ['before the headers', hangBefore],
+    ['inside the body', hangInside],
+    ['inside the body of an error', hangInError],
+  ])('a hang %s ends so when garbage was collected meanwhile', async (_name, handler) => {
+    setFlagsFromString('--expose-gc');
+    const collect = runInNewContext('gc') as () => void;
+    const collecting = setInterval(collect, 50);
+    try {
+      expect(await errorOf(handler, {}, { timeoutMs: 500 })).toMatchObject({ origin: 'timeout' });
+    } finally {
+      clearInterval(collecting);
+    }
   });
 
   test.each([

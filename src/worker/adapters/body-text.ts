@@ -3,16 +3,29 @@ const MOST_BYTES = 4_000_000;
 
 /**
  * A response's text, read no further than to its bound (as decompressed, since a few kilobytes may unpack to
- * gigabytes). Throws an Error beyond it, and the connection is closed.
+ * gigabytes). Throws an Error beyond it, and what `signal` says once it is aborted; then the connection is closed.
  */
-export async function bodyText(response: Response): Promise<string> {
+export async function bodyText(response: Response, signal?: AbortSignal | null): Promise<string> {
+  const reader = response.body?.getReader();
+  if (reader === undefined) return '';
+  const close = (): void => void reader.cancel().catch(() => {});
+  // `fetch` has the same signal, and forgets it for the body as soon as the response is garbage: a body that stalls
+  // would then be waited for without end (measured on Node 20).
+  signal?.addEventListener('abort', close, { once: true });
   const decoder = new TextDecoder();
   let bytes = 0;
   let text = '';
-  for await (const chunk of (response.body ?? []) as AsyncIterable<Uint8Array>) {
-    bytes += chunk.length;
-    if (bytes > MOST_BYTES) throw new Error(`its answer has more than ${MOST_BYTES / 1_000_000} MB`);
-    text += decoder.decode(chunk, { stream: true });
+  try {
+    for (;;) {
+      const { done, value } = await reader.read();
+      signal?.throwIfAborted();
+      if (done) return text + decoder.decode();
+      bytes += value.length;
+      if (bytes > MOST_BYTES) throw new Error(`its answer has more than ${MOST_BYTES / 1_000_000} MB`);
+      text += decoder.decode(value, { stream: true });
+    }
+  } finally {
+    signal?.removeEventListener('abort', close);
+    close();
   }
-  return text + decoder.decode();
 }

@@ -126,7 +126,8 @@ export function keepErrorBody(fetch: typeof globalThis.fetch): typeof globalThis
     // A response of 304 may have no body, also none that is made here.
     if (response.ok || response.status === 304) return response;
     const { status, statusText, headers } = response;
-    return new Response(withError(await bodyText(response)), { status, statusText, headers });
+    const text = await bodyText(response, init?.signal);
+    return new Response(withError(text), { status, statusText, headers });
   };
 }
 

@@ -75,7 +75,7 @@ export function createOpenAiModel(options: OpenAiOptions): Model {
         await response.body?.cancel();
         throw mismatch();
       }
-      const body = parse(await bodyText(response));
+      const body = parse(await bodyText(response, call.signal));
       if (body === undefined) throw malformed('The server answered without JSON.', headers, redact);
       const error = errorIn(body);
       if (error !== null) throw apiError(error, status, headers, redact);
