@@ -6,7 +6,7 @@ const MOST_BYTES = 4_000_000;
  * gigabytes). Throws an Error beyond it, and what `signal` says once it is aborted; then the connection is closed.
  */
 export async function bodyText(response: Response, signal?: AbortSignal | null): Promise<string> {
-  const reader = response.body?.getReader();
+  const reader = (response.body as ReadableStream<Uint8Array> | null)?.getReader();
   if (reader === undefined) return '';
   const close = (): void => void reader.cancel().catch(() => {});
   // `fetch` has the same signal, and forgets it for the body as soon as the response is garbage: a body that stalls
