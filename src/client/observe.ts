@@ -1,6 +1,6 @@
 import type { Client } from '@temporalio/client';
 import { CodecError } from '../codec/codec.ts';
-import { files } from '../shared/names.ts';
+import { files, QUEUE_OF } from '../shared/names.ts';
 import { redact } from '../shared/redact.ts';
 import type { ResultStore } from '../shared/result-store.ts';
 import type { BatchProgress, Progress } from '../shared/types.ts';
@@ -16,8 +16,6 @@ const KEPT_MS = 120_000;
  */
 const ASKED_AT_ONCE = 32;
 
-/** TaskQueueType of the Temporal API. */
-const WORKFLOW_QUEUE = 1;
 /** PendingActivityState of the Temporal API: a worker has it. A pause withdraws it, and it ends all the same. */
 const STARTED = 2;
 const CANCEL_REQUESTED = 3;
@@ -193,7 +191,7 @@ export async function workersPoll(client: Client, namespace: string, queue: stri
       client.workflowService.describeTaskQueue({
         namespace,
         taskQueue: { name: queue },
-        taskQueueType: WORKFLOW_QUEUE,
+        taskQueueType: QUEUE_OF.workflows,
       }),
     );
     return (pollers?.length ?? 0) > 0;

@@ -6,6 +6,9 @@ export const TASK_QUEUE = 'image-analysis';
 /** Task queue of the demonstration, which shares nothing with real runs. */
 export const DEMO_TASK_QUEUE = 'image-analysis-demo';
 
+/** `TaskQueueType` of the Temporal API. */
+export const QUEUE_OF = { workflows: 1, activities: 2 } as const;
+
 /** Temporal's names for what a person starts, asks and sends; used by our CLI and by the plain `temporal` CLI. */
 export const ANALYZE_IMAGES = 'analyzeImages';
 

@@ -1,6 +1,8 @@
 import { isGrpcServiceError } from '@temporalio/client';
 import type { NativeConnection } from '@temporalio/worker';
+import { GRPC } from '../connection/grpc.ts';
 import type { Logger } from '../logger.ts';
+import { QUEUE_OF } from '../shared/names.ts';
 import {
   type AccountPace,
   callsPerSecond,
@@ -12,11 +14,7 @@ import {
   refusalInWords,
 } from './queue-decision.ts';
 
-/** TaskQueueType.TASK_QUEUE_TYPE_ACTIVITY of the Temporal API. */
-const ACTIVITY = 2;
-
-/** gRPC's PERMISSION_DENIED and UNIMPLEMENTED. */
-const REFUSED: readonly number[] = [7, 12];
+const REFUSED: readonly number[] = [GRPC.permissionDenied, GRPC.unimplemented];
 
 /**
  * The server notes a poll at its start and at its end (measured), and a poll without work lasts a minute: a worker that
@@ -94,7 +92,7 @@ export async function paceQueue(options: {
       workflowService.describeTaskQueue({
         namespace,
         taskQueue,
-        taskQueueType: ACTIVITY,
+        taskQueueType: QUEUE_OF.activities,
         reportConfig: true,
       }),
       workflowService.listTaskQueuePartitions({ namespace, taskQueue }),
@@ -140,7 +138,7 @@ export async function paceQueue(options: {
       namespace,
       identity,
       taskQueue: modelQueue,
-      taskQueueType: ACTIVITY,
+      taskQueueType: QUEUE_OF.activities,
       updateQueueRateLimit: { rateLimit: requestsPerSecond === null ? null : { requestsPerSecond }, reason },
     });
   };

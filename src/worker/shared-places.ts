@@ -1,12 +1,10 @@
 import { createHash, randomUUID } from 'node:crypto';
 import type { NativeConnection } from '@temporalio/worker';
+import { QUEUE_OF } from '../shared/names.ts';
 import type { OpenStore } from '../shared/result-store.ts';
 
 /** In a folder of results or of answers: a name by which two workers see whether it is the same one. */
 const MARK = '.image-analysis-place';
-
-/** TaskQueueType.TASK_QUEUE_TYPE_ACTIVITY of the Temporal API. */
-const ACTIVITY = 2;
 
 /** A poll without work lasts a minute: a worker that the server has not noted for so much longer than another is gone. */
 const GONE_AFTER_MS = 75_000;
@@ -65,7 +63,7 @@ export async function blindWorkers(
   const { pollers } = await workflowService.describeTaskQueue({
     namespace,
     taskQueue: { name: taskQueue },
-    taskQueueType: ACTIVITY,
+    taskQueueType: QUEUE_OF.activities,
   });
   const known = (pollers ?? []).map(({ identity, lastAccessTime: at }) => ({
     identity: identity ?? '',

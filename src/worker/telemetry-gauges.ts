@@ -1,11 +1,8 @@
 import type { NativeConnection } from '@temporalio/worker';
 import type { Logger } from '../logger.ts';
+import { QUEUE_OF } from '../shared/names.ts';
 import type { AccountLimits } from '../shared/types.ts';
 import type { Telemetry } from './telemetry.ts';
-
-/** TaskQueueType of the Temporal API. */
-const WORKFLOW = 1;
-const ACTIVITY = 2;
 
 /** Prometheus reads every 15 to 60 s; what changes in between nobody sees. */
 const EVERY_MS = 15_000;
@@ -30,7 +27,7 @@ export function watchGauges(options: {
 
   async function waitingIn(queue: string): Promise<number> {
     const kinds = await Promise.all(
-      [WORKFLOW, ACTIVITY].map((taskQueueType) =>
+      Object.values(QUEUE_OF).map((taskQueueType) =>
         connection.workflowService.describeTaskQueue({
           namespace,
           taskQueue: { name: queue },

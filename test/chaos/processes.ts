@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { closeSync, openSync } from 'node:fs';
 import { createServer as createListener } from 'node:net';
 import { join, resolve } from 'node:path';
+import { watched } from '../helpers/child-processes.ts';
 import { serverArguments, serverClient } from '../../src/client/engine/server.ts';
 
 const CLI = resolve('dist/cli.js');
@@ -135,21 +136,4 @@ function started(
   });
   closeSync(log);
   return watched(child);
-}
-
-const alive = new Set<ChildProcess>();
-
-/** No process outlives this one. */
-function watched(child: ChildProcess): ChildProcess {
-  if (alive.size === 0) process.once('exit', endAll);
-  alive.add(child);
-  child.once('exit', () => {
-    alive.delete(child);
-    if (alive.size === 0) process.off('exit', endAll);
-  });
-  return child;
-}
-
-function endAll(): void {
-  for (const child of alive) child.kill('SIGKILL');
 }

@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { closeSync, existsSync, openSync, readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { watched } from '../helpers/child-processes.ts';
 
 /** What a container runs: a process with the whole of its environment. */
 export interface Program {
@@ -152,21 +153,4 @@ function startProgram({ argv, env, cwd, uid }: Program, logFile: string): ChildP
   closeSync(log);
   child.once('error', () => child.emit('exit', 127, null));
   return watched(child);
-}
-
-const alive = new Set<ChildProcess>();
-
-/** No process outlives this one. */
-function watched<T extends ChildProcess>(child: T): T {
-  if (alive.size === 0) process.once('exit', killAll);
-  alive.add(child);
-  child.once('exit', () => {
-    alive.delete(child);
-    if (alive.size === 0) process.off('exit', killAll);
-  });
-  return child;
-}
-
-function killAll(): void {
-  for (const child of alive) child.kill('SIGKILL');
 }

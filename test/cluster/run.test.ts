@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
-import { SEARCH_ATTRIBUTES, workflowIdOf } from '../../src/shared/names.ts';
+import { QUEUE_OF, SEARCH_ATTRIBUTES, workflowIdOf } from '../../src/shared/names.ts';
 import { readResults } from '../chaos/evidence.ts';
 import type { Outage, Verdict } from '../chaos/check.ts';
 import { within } from '../chaos/within.ts';
@@ -11,9 +11,6 @@ import { PAGE_HEADER } from '../../src/web/api.ts';
 import { createScene, PAGE_TOKEN, type Scene, serves } from './scene.ts';
 
 const parts = inject('parts');
-
-/** TaskQueueType.TASK_QUEUE_TYPE_ACTIVITY of the Temporal API. */
-const ACTIVITY = 2;
 
 const PICTURES = 16;
 const QUESTIONS = PICTURES * 6;
@@ -151,34 +148,16 @@ describe.skipIf(parts === null)('the services of docker-compose.yml', () => {
     kept(verdict);
   });
 
-  test('lose nothing when PostgreSQL is killed', async () => {
-    const pictures = scene.pictures('postgresql', PICTURES);
+  test.each(['postgresql', 'temporal'] as const)('lose nothing when %s is killed', async (service) => {
+    const pictures = scene.pictures(service, PICTURES);
     const verdict = await run(
-      'postgresql',
+      service,
       pictures,
       async () => {
         const outages: Outage[] = [];
         for (const answers of [8, 32]) {
           await underWay(pictures, answers);
-          outages.push(await struck('postgresql', () => down('postgresql', 2_000)));
-        }
-        return outages;
-      },
-      SLOWLY,
-    );
-    kept(verdict);
-  });
-
-  test('lose nothing when the Temporal server is killed', async () => {
-    const pictures = scene.pictures('temporal', PICTURES);
-    const verdict = await run(
-      'temporal',
-      pictures,
-      async () => {
-        const outages: Outage[] = [];
-        for (const answers of [8, 32]) {
-          await underWay(pictures, answers);
-          outages.push(await struck('temporal', () => down('temporal', 2_000)));
+          outages.push(await struck(service, () => down(service, 2_000)));
         }
         return outages;
       },
@@ -250,7 +229,7 @@ describe.skipIf(parts === null)('the services of docker-compose.yml', () => {
       const { pollers } = await client.workflowService.describeTaskQueue({
         namespace: 'default',
         taskQueue: { name: 'image-analysis' },
-        taskQueueType: ACTIVITY,
+        taskQueueType: QUEUE_OF.activities,
       });
       return new Set(pollers?.map(({ identity }) => identity?.split('.').at(-1))).size > 1;
     });

@@ -1,12 +1,9 @@
 import { optionalTsToMs } from '@temporalio/common/lib/time.js';
+import { QUEUE_OF } from '../../shared/names.ts';
 import { plural } from '../../shared/phrases.ts';
 import { type Finding, ok, skipped, warn, wrong } from './check.ts';
 import { GRPC, grpcCode, messageOfGrpc } from '../../connection/grpc.ts';
 import type { ServerLink } from './server-link.ts';
-
-/** TaskQueueType of the Temporal API. */
-const WORKFLOW = 1;
-const ACTIVITY = 2;
 
 /**
  * A poll without work lasts a minute, and the server keeps one that has ended in its list for five: whoever was not
@@ -39,7 +36,7 @@ export function queueChecks({ server, namespace, taskQueue, modelQueue, calledAs
         to.workflowService.updateTaskQueueConfig({
           namespace,
           taskQueue: modelQueue,
-          taskQueueType: WORKFLOW,
+          taskQueueType: QUEUE_OF.workflows,
           updateQueueRateLimit: { rateLimit: { requestsPerSecond: -1 }, reason: 'image-analysis doctor' },
         }),
       );
@@ -92,9 +89,9 @@ export function queueChecks({ server, namespace, taskQueue, modelQueue, calledAs
 
   async function lookAtWorkers(): Promise<Finding> {
     const [workflows, activities, calls] = await Promise.all([
-      pollersOf(taskQueue, WORKFLOW),
-      pollersOf(taskQueue, ACTIVITY),
-      pollersOf(modelQueue, ACTIVITY),
+      pollersOf(taskQueue, QUEUE_OF.workflows),
+      pollersOf(taskQueue, QUEUE_OF.activities),
+      pollersOf(modelQueue, QUEUE_OF.activities),
     ]);
     const all = [workflows, activities, calls];
     if (all.every((pollers) => pollers.length === 0)) {
