@@ -1,6 +1,7 @@
 import { Connection } from '@temporalio/client';
 import { msToTs } from '@temporalio/common/lib/time.js';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { GRPC, grpcCode } from '../../connection/grpc.ts';
 import { SEARCH_ATTRIBUTES } from '../../shared/names.ts';
 import { SERVER_DATA_KEY } from '../../shared/server-identity.ts';
 import type { Ports } from './state.ts';
@@ -84,13 +85,9 @@ export function serverClient(address: string, namespace: string): ServerClient {
         );
         return Number(info?.status) !== RUNNING;
       } catch (error) {
-        return isNotFound(error);
+        return grpcCode(error) === GRPC.notFound;
       }
     },
     close: () => connection.close(),
   };
 }
-
-/** gRPC status 5. */
-const isNotFound = (error: unknown): boolean =>
-  typeof error === 'object' && error !== null && 'code' in error && error.code === 5;

@@ -1,6 +1,7 @@
-import { type Client, isGrpcServiceError, WorkflowNotFoundError } from '@temporalio/client';
+import { type Client, WorkflowNotFoundError } from '@temporalio/client';
 import type { Payload } from '@temporalio/common';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { GRPC, grpcCode } from '../../connection/grpc.ts';
 import { createAtMost } from '../../shared/at-most.ts';
 import { ANALYZE_IMAGES } from '../../shared/names.ts';
 import type { Server } from '../connection.ts';
@@ -22,9 +23,6 @@ const DELETED_WITHIN_MS = 120_000;
 
 /** Who waits longer is told why. */
 const PATIENCE_MS = 3_000;
-
-/** gRPC's NOT_FOUND. */
-const NOT_FOUND: number = 5;
 
 const literal = (text: string): string => `'${text.replaceAll('\\', '\\\\').replaceAll("'", "\\'")}'`;
 
@@ -91,7 +89,7 @@ export async function deleteExecutions(
     try {
       await client.workflowService.deleteWorkflowExecution({ namespace, workflowExecution });
     } catch (error) {
-      if (!isNotFound(error)) throw error;
+      if (grpcCode(error) !== GRPC.notFound) throw error;
     }
   };
   await Promise.all(executions.map((execution) => atMost(() => remove(execution))));
@@ -120,8 +118,6 @@ async function isThere(client: Client, { workflowId, runId }: Execution): Promis
     throw error;
   }
 }
-
-const isNotFound = (error: unknown): boolean => isGrpcServiceError(error) && Number(error.code) === NOT_FOUND;
 
 /** Whether a workflow's histories, over all its executions that the server still has, hold one of the names. */
 export async function historiesName(
